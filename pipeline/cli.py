@@ -1,0 +1,339 @@
+"""The command `rotation`. Commands that need no Dagster do not import it."""
+
+import contextlib
+import csv
+import dataclasses
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from pipeline.errors import RotationError
+from pipeline.settings import SOURCES, Settings, parse_instant
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Rotation: a market-data warehouse for the rotation between small and large US stocks.",
+    epilog="Start with: rotation build. It needs no network and no keys.",
+)
+out = Console()
+err = Console(stderr=True)
+
+SourceOption = Annotated[
+    str | None,
+    typer.Option("--source", help=f"Where data comes from: {', '.join(SOURCES)}. [env: ROTATION_SOURCE; sample]"),
+]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the warehouse. [env: ROTATION_HOME; ./warehouse]")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+QUERIES = (
+    "select session_date, ratio, small_vs_large_quadrant, curve_state from marts.rotation_daily "
+    "order by session_date desc limit 5",
+    "select symbol, name, ret_21d, spread_63d_pp from marts.leaderboard order by spread_63d_pp desc limit 5",
+    "select symbol, session_date, value, since_date from derived.records "
+    "where measure = 'ret_5d' and direction = 'high' order by session_date desc limit 5",
+)
+
+
+class Format(str, Enum):
+    """Output of `rotation query`."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+@contextlib.contextmanager
+def one_line_errors(debug: bool) -> Iterator[None]:
+    """Turn what a person can mend into one line and exit code 1; a traceback only with --debug."""
+    try:
+        yield
+    except (RotationError, OSError) as error:
+        if debug:
+            raise
+        err.print(f"[bold red]error:[/] {escape(_plain(error))}", soft_wrap=True, highlight=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        err.print("stopped; what was published before stays")
+        raise typer.Exit(130) from None
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}; what was published before stays"
+    return str(error)
+
+
+def _settings(source: str | None, home: Path | None, **more: Any) -> Settings:
+    given = {name: value for name, value in {"source": source, "home": home, **more}.items() if value is not None}
+    return dataclasses.replace(Settings.from_environment(), **given)
+
+
+@app.command()
+def build(
+    source: SourceOption = None,
+    folder: Annotated[
+        Path | None, typer.Option("--from", help="Folder of the files source. [env: ROTATION_FROM]")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Replay: build as of a date or instant into as_of/, e.g. 2024-07-16."),
+    ] = None,
+    captured_at: Annotated[
+        str | None, typer.Option("--captured-at", help="When the files were downloaded; default: the files' time.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None, typer.Option("--config", help="Folder of your own config files. [env: ROTATION_CONFIG]")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything was refused.")] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Fetch, derive and publish everything of one source."""
+    started = time.perf_counter()
+    with one_line_errors(debug):
+        settings = _settings(
+            source,
+            home,
+            folder=folder,
+            config_dir=config_dir,
+            as_of=parse_instant(as_of, "--as-of") if as_of else None,
+            captured_at=parse_instant(captured_at, "--captured-at") if captured_at else None,
+        )
+        if folder is not None and settings.source != "files":
+            raise RotationError("--from goes with --source files")
+        with _progress() as on_table:
+            from pipeline.run import run_build  # Dagster takes 2.5 s to import
+
+            run_build(settings, on_table=on_table, debug=debug)
+        from pipeline import reader
+
+        folder = reader.published(settings, settings.as_of_label)
+        record = reader.build_record(folder)
+        _summarise(settings, record, time.perf_counter() - started)
+    if strict and _warnings(record):
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """A bar that names the table just written; quiet when not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("starting", total=None)
+        yield lambda name: progress.update(task, description=name, advance=1)
+
+
+def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> None:
+    label = settings.as_of_label
+    folder = settings.root / ("current" if label is None else f"as_of/{label}")
+    synthetic = "  SYNTHETIC DATA" if record["is_synthetic"] else ""
+    out.print(f"[bold]published[/] {record['build_id']}  source: {record['source']}{synthetic}", highlight=False)
+    table = Table("layer", "tables", "rows", "MB", box=None, pad_edge=False)
+    for layer in ("core", "derived", "marts"):
+        figures = [one for name, one in record["tables"].items() if name.startswith(layer)]
+        rows, size = sum(one["rows"] for one in figures), sum(one["bytes"] for one in figures)
+        table.add_row(layer, str(len(figures)), f"{rows:,}", f"{size / 1e6:.1f}")
+    out.print(table)
+    spent = record["seconds"]
+    phases = ", ".join(f"{name} {spent[name]:.1f}" for name in ("ingest", "read", "transform", "write", "publish"))
+    ours = sum(spent.values())
+    out.print(
+        f"{seconds:.1f} s: {phases}; Dagster and start-up {max(seconds - ours, 0):.1f}. "
+        f"Peak memory {record['peak_memory_bytes'] / 1e6:,.0f} MB.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _print_warnings(record)
+    out.print(f"\nDuckDB:  {folder / 'rotation.duckdb'}  ({record['catalogue_bytes'] / 1e6:.0f} MB)", soft_wrap=True)
+    out.print(f"Parquet: {folder}/core, derived, marts", soft_wrap=True)
+    if label is None:
+        source = "" if settings.source == "sample" else f" --source {settings.source}"
+        out.print("\nTry:")
+        for sql in QUERIES:
+            out.print(f'  rotation query{source} "{sql}"', soft_wrap=True, highlight=False, markup=False)
+
+
+def _warnings(record: dict[str, Any]) -> int:
+    return record["ingest"].get("refused", 0) + sum(len(broken) for broken in record["warnings"].values())
+
+
+def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
+    lines = [
+        f"{one['origin']}" + (f":{one['line']}" if one["line"] else "") + f": {one['reason']}"
+        + (f" ({one['rows']} rows)" if one["rows"] > 1 else "")
+        for one in record["ingest"].get("refusals", [])
+    ]
+    lines += [f"{name}: {test} ({rows} rows)" for name, broken in record["warnings"].items() for test, rows in broken.items()]
+    if not lines:
+        return
+    out.print(f"[bold yellow]{_warnings(record)} warnings[/]")
+    for line in lines[:shown]:
+        out.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    if len(lines) > shown:
+        out.print(f"  ... and {len(lines) - shown} more: rotation status", highlight=False)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement of DuckDB SQL.")],
+    form: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.table,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Most rows that a table shows; 0: all.")] = 40,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Ask a replay instead, by its folder's name.")] = None,
+    source: SourceOption = None,
+    home: HomeOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Ask the published warehouse in SQL, read-only."""
+    from pipeline import reader
+
+    with one_line_errors(debug):
+        settings = _settings(source, home)
+        if form is Format.parquet:
+            _write_parquet(reader.query_arrow(settings, sql, as_of), output)
+            return
+        answer = reader.query(settings, sql, as_of)
+        with contextlib.ExitStack() as stack:
+            stream = sys.stdout if output is None else stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+            if form is Format.csv:
+                writer = csv.writer(stream)
+                writer.writerow(answer.columns)
+                writer.writerows(answer.rows)
+            elif form is Format.json:
+                rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+                stream.write(json.dumps(rows, default=str, indent=1) + "\n")
+            else:
+                console = out if output is None else Console(file=stream, width=200)
+                _print_table(console, answer.columns, answer.rows, limit)
+
+
+def _write_parquet(table: Any, output: Path | None) -> None:
+    import pyarrow.parquet as pq
+
+    if output is None and sys.stdout.isatty():
+        raise RotationError("Parquet is not for a terminal; name a file with --output")
+    pq.write_table(table, output or sys.stdout.buffer, compression="zstd")
+
+
+def _print_table(console: Console, columns: list[str], rows: list[tuple[Any, ...]], limit: int) -> None:
+    shown = rows[:limit] if limit > 0 else rows
+    table = Table(*(escape(name) for name in columns), box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(table.columns):
+        column.overflow = "fold"
+        if shown and isinstance(shown[0][index], int | float) and not isinstance(shown[0][index], bool):
+            column.justify = "right"
+    for row in shown:
+        table.add_row(*(escape(_cell(value)) for value in row))
+    console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"{len(shown)} of {len(rows)} rows; --limit 0 shows all", style="dim")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    return str(value)
+
+
+@app.command()
+def status(
+    source: SourceOption = None,
+    home: HomeOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every symbol and series, not only the notable ones.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show the last build, how fresh each symbol and series is, what was refused and what is missing."""
+    from pipeline import reader
+
+    with one_line_errors(debug):
+        settings = _settings(source, home)
+        found = reader.status(settings)
+        record = found.build
+        synthetic = "  SYNTHETIC DATA" if record["is_synthetic"] else ""
+        out.print(f"[bold]build[/]    {record['build_id']}  source: {record['source']}{synthetic}", highlight=False)
+        out.print(f"[bold]made[/]     {record['created_at']}  code {record['code_version']}", highlight=False)
+        out.print(f"[bold]prices[/]   newest session {found.newest_session}; behind it: {len(found.stale)} symbols")
+        shown = None if everything else 15
+        _print_list("behind", [f"{symbol} since {last}" for symbol, last in found.stale], shown)
+        series = [f"{name} ({frequency}) {last}" for name, frequency, last, _ in found.series]
+        out.print(f"[bold]macro[/]    {len(series)} series; newest observation of each:")
+        _print_list("", series, shown)
+        _print_list("missing (configured, nothing captured)", [f"{kind} {name}" for kind, name in found.missing], shown)
+        _print_list("refused", [f"{origin}: {reason} ({n})" for origin, reason, n in found.rejects], shown)
+        _print_list("changed by the source", [f"{name}: {n} values {kind}" for name, kind, n in found.edits], shown)
+
+
+def _print_list(title: str, lines: list[str], shown: int | None) -> None:
+    if not lines:
+        return
+    if title:
+        out.print(f"[bold]{title}[/]: {len(lines)}")
+    for line in lines[:shown]:
+        out.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+    if shown is not None and len(lines) > shown:
+        out.print(f"  ... and {len(lines) - shown} more (--all)", highlight=False)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Option("--to", help="Build id; default: the build before the current one.")] = None,
+    source: SourceOption = None,
+    home: HomeOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Put an earlier published build back."""
+    from pipeline.warehouse import Warehouse, locked
+
+    with one_line_errors(debug):
+        settings = _settings(source, home)
+        warehouse = Warehouse(settings.root)
+        current = warehouse.current()
+        if current is None:
+            raise RotationError(f"nothing is published in {settings.root} yet, so there is nothing to go back to")
+        with locked(settings.root):
+            build = _earlier(warehouse.builds(), current, to)
+            warehouse.point_to(build)
+        out.print(f"current is now {build.name}", highlight=False)
+
+
+def _earlier(builds: list[Path], current: Path, to: str | None) -> Path:
+    names = ", ".join(path.name for path in builds)
+    if to is not None:
+        found = next((path for path in builds if path.name == to), None)
+    else:
+        found = next((path for path in reversed(builds) if path.name < current.name), None)
+    if found is None:
+        wanted = f"no build {to}" if to else f"no build before {current.name}"
+        raise RotationError(f"there is {wanted}; kept builds: {names}")
+    return found
+
+
+def main() -> None:
+    """Entry point of the command."""
+    # a closed pipe, as in `rotation query ... | head`, is no error
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

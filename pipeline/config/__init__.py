@@ -1,0 +1,364 @@
+"""The lists that are data: funds, pairs, macro series and rules, read from YAML and checked.
+
+The files beside this module are the default. A folder of overrides may hold any of the same
+file names; a file found there replaces the default file of that name whole.
+
+Plain scalars are read as text and given their type by the models: YAML's own guesses would turn the
+clock 16:15 into a number of minutes, the symbol ON into a truth value, and 2026-02-30 into a crash.
+"""
+
+import datetime as dt
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.errors import RotationError
+
+DEFAULT_DIR = Path(__file__).parent
+SAMPLE_DIR = DEFAULT_DIR / "sample"
+
+Group = Literal["size", "style", "sector", "credit", "bond", "commodity", "international", "index", "volatility"]
+Frequency = Literal["daily", "weekly", "monthly", "quarterly", "annual"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
+Loc = tuple[int | str, ...]  # the way to a value: entry number, field, ...
+
+
+class ConfigError(RotationError):
+    """A config file is wrong; the message names file, line and field."""
+
+
+class Entry(BaseModel):
+    """Base of every entry: unknown fields are mistakes, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Entry)
+
+
+class Split(Entry):
+    """A share split that the price source does not report."""
+
+    session_date: dt.date
+    ratio: Annotated[float, Field(gt=0)]
+
+
+class Instrument(Entry):
+    """One fund or index."""
+
+    symbol: Annotated[str, Field(min_length=1)]
+    name: str
+    role: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    group: Group
+    why: str
+    splits: tuple[Split, ...] = ()
+
+    @property
+    def is_fund(self) -> bool:
+        """Funds pay distributions and so have a total-return basis; indexes do not."""
+        return self.group not in ("index", "volatility")
+
+
+class Pair(Entry):
+    """A symbol measured against a benchmark."""
+
+    symbol: str
+    benchmark: str
+
+    @model_validator(mode="after")
+    def _two_symbols(self) -> "Pair":
+        if self.symbol == self.benchmark:
+            raise ValueError("a symbol cannot be its own benchmark")
+        return self
+
+
+class ReleaseRule(Entry):
+    """When an observation becomes public: a day, and the New York clock time of the release.
+
+    Exactly one way to name the day:
+    - ``business_days``: that many US federal business days after ``observed_on`` (0: the day itself);
+    - ``days``: that many calendar days after ``observed_on``;
+    - ``months`` with ``day``: that day of the month, so many months after the observation's month;
+    - ``months`` with ``weekday`` and ``nth``: e.g. the second Friday of the next month.
+    A day that is no federal business day moves to the next one. ``since`` is the first
+    ``observed_on`` the rule holds for; the rule with the latest ``since`` applies.
+    """
+
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    since: dt.date | None = None
+    business_days: Annotated[int, Field(ge=0)] | None = None
+    days: Annotated[int, Field(ge=0)] | None = None
+    months: Annotated[int, Field(ge=0)] | None = None
+    day: Annotated[int, Field(ge=1, le=31)] | None = None
+    weekday: Weekday | None = None
+    nth: Annotated[int, Field(ge=1, le=5)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ReleaseRule":
+        ways: dict[str, set[str]] = {
+            "business_days": {"business_days"},
+            "days": {"days"},
+            "months and day": {"months", "day"},
+            "months, weekday and nth": {"months", "weekday", "nth"},
+        }
+        given = {field for field in set().union(*ways.values()) if getattr(self, field) is not None}
+        if given not in ways.values():
+            raise ValueError(f"name the release day in exactly one way: {'; '.join(ways)}")
+        return self
+
+
+class Series(Entry):
+    """One macro series."""
+
+    series_id: Annotated[str, Field(min_length=1)]
+    role: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    unit: str
+    frequency: Frequency
+    decimals: Annotated[int, Field(ge=0, le=6)]
+    seasonal_adjustment: Literal["seasonally adjusted", "not seasonally adjusted", "annual rate, seasonally adjusted"]
+    is_revised: bool
+    release: Annotated[tuple[ReleaseRule, ...], Field(min_length=1)]
+    shutdown_releases: dict[dt.date, dt.date] = {}
+    licence: str
+    why: str
+
+    @field_validator("release")
+    @classmethod
+    def _covers_all_observations(cls, release: tuple[ReleaseRule, ...]) -> tuple[ReleaseRule, ...]:
+        if sum(rule.since is None for rule in release) != 1:
+            raise ValueError("exactly one rule has no 'since': it holds for the earliest observations")
+        if len({rule.since for rule in release}) < len(release):
+            raise ValueError("two rules begin on the same day")
+        return release
+
+
+class StreakRule(Entry):
+    """A predicate on the daily return: strictly above, or strictly below, a fraction."""
+
+    rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_side(self) -> "StreakRule":
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give either above or below")
+        return self
+
+
+class ValuationPair(Entry):
+    """A growth fund and the value fund it is compared with."""
+
+    growth: str
+    value: str
+
+
+class Curve(Entry):
+    """A yield curve: the spread series and the long leg; the short yield is long minus spread."""
+
+    curve: str
+    spread: str
+    long_yield: str
+    has_recession_probability: bool = False
+
+
+class Rules(Entry):
+    """Rules of the derived tables."""
+
+    streak_rules: tuple[StreakRule, ...]
+    valuation_pairs: tuple[ValuationPair, ...]
+    curves: tuple[Curve, ...]
+
+
+class Config(BaseModel):
+    """All four files together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    instruments: tuple[Instrument, ...]
+    pairs: tuple[Pair, ...]
+    series: tuple[Series, ...]
+    rules: Rules
+
+    @cached_property
+    def by_symbol(self) -> dict[str, Instrument]:
+        """Instruments by symbol."""
+        return {instrument.symbol: instrument for instrument in self.instruments}
+
+    @cached_property
+    def by_series_id(self) -> dict[str, Series]:
+        """Macro series by id."""
+        return {series.series_id: series for series in self.series}
+
+
+def load(*overrides: Path | None) -> Config:
+    """Read the default files; each override folder, in order, replaces whole files of the same name.
+
+    Raises:
+        ConfigError: a file is missing, is not YAML, or has a wrong, missing, unknown or repeated entry.
+    """
+    folders = [DEFAULT_DIR, *(folder for folder in overrides if folder is not None)]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: no such folder of config files; check --config or ROTATION_CONFIG")
+    files = {name: _newest(folders, f"{name}.yaml") for name in ("etfs", "pairs", "macro", "rules")}
+    config = Config(
+        instruments=_entries(files["etfs"], Instrument),
+        pairs=_entries(files["pairs"], Pair),
+        series=_entries(files["macro"], Series),
+        rules=_single(files["rules"], Rules),
+    )
+    etfs, pairs, macro, rules = files.values()
+    _check_unique(etfs, [((i, "symbol"), one.symbol) for i, one in enumerate(config.instruments)])
+    _check_unique(etfs, [((i, "role"), one.role) for i, one in enumerate(config.instruments)])
+    _check_unique(pairs, [((i, "symbol"), f"{one.symbol}/{one.benchmark}") for i, one in enumerate(config.pairs)])
+    _check_unique(macro, [((i, "series_id"), one.series_id) for i, one in enumerate(config.series)])
+    _check_unique(macro, [((i, "role"), one.role) for i, one in enumerate(config.series)])
+    streaks, gaps, curves = config.rules.streak_rules, config.rules.valuation_pairs, config.rules.curves
+    _check_unique(rules, [(("streak_rules", i, "rule"), one.rule) for i, one in enumerate(streaks)])
+    _check_unique(rules, [(("valuation_pairs", i, "growth"), f"{v.growth}/{v.value}") for i, v in enumerate(gaps)])
+    _check_unique(rules, [(("curves", i, "curve"), one.curve) for i, one in enumerate(curves)])
+    for i, pair in enumerate(config.pairs):
+        _check_known(pairs, (i, "symbol"), pair.symbol, config.by_symbol, etfs)
+        _check_known(pairs, (i, "benchmark"), pair.benchmark, config.by_symbol, etfs)
+    for i, gap in enumerate(gaps):
+        _check_known(rules, ("valuation_pairs", i, "growth"), gap.growth, config.by_symbol, etfs)
+        _check_known(rules, ("valuation_pairs", i, "value"), gap.value, config.by_symbol, etfs)
+    for i, curve in enumerate(curves):
+        _check_known(rules, ("curves", i, "spread"), curve.spread, config.by_series_id, macro)
+        _check_known(rules, ("curves", i, "long_yield"), curve.long_yield, config.by_series_id, macro)
+    return config
+
+
+def _newest(folders: list[Path], name: str) -> Path:
+    return next(folder / name for folder in reversed(folders) if (folder / name).is_file())
+
+
+def _entries(path: Path, model: type[Model]) -> tuple[Model, ...]:
+    node = _compose(path)
+    if not isinstance(node, yaml.SequenceNode):
+        raise ConfigError(f"{path}:1: expected a list of entries, each starting with '- '")
+    return tuple(_validate(path, child, model) for child in node.value)
+
+
+def _single(path: Path, model: type[Model]) -> Model:
+    node = _compose(path)
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{path}:1: expected fields with values, such as 'streak_rules:'")
+    return _validate(path, node, model)
+
+
+class _Loader(yaml.BaseLoader):
+    """Leaves scalars as text; only an empty one (or null, or ~) is no value."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
+_Loader.add_constructor("tag:yaml.org,2002:null", lambda loader, node: None)
+
+
+def _compose(path: Path) -> yaml.Node | None:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        node = yaml.compose(content.decode("utf-8"), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text; save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}:{_marked_line(error, 1)}: not valid YAML: {_problem(error)}") from error
+    _check_keys(path, node)
+    return node
+
+
+def _check_keys(path: Path, root: yaml.Node | None) -> None:
+    """A field given twice in one entry: YAML readers keep the last one and say nothing."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting.extend(node.value)
+            continue
+        names = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in names:
+                raise ConfigError(f"{path}:{key.start_mark.line + 1}: {key.value}: given twice in one entry")
+            names.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            waiting.append(value)
+
+
+def _validate(path: Path, node: yaml.Node, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(_plain(node))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "entry"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{path}:{_line(node, first['loc'])}: {field}: {message}") from error
+    except yaml.YAMLError as error:
+        line = _marked_line(error, node.start_mark.line + 1)
+        raise ConfigError(f"{path}:{line}: not valid YAML: {_problem(error)}") from error
+
+
+def _plain(node: yaml.Node) -> Any:
+    """Build the node's value (no Python objects)."""
+    loader = _Loader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _marked_line(error: yaml.YAMLError, default: int) -> int:
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else default
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    return getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+
+
+def _line(node: yaml.Node, loc: Loc) -> int:
+    """Line of the field that is wrong, or of the nearest thing around it that exists."""
+    line = node.start_mark.line + 1
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            children = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            children = {number: (child, child) for number, child in enumerate(node.value)}
+        else:
+            break
+        if part not in children:
+            break
+        key, node = children[part]
+        line = key.start_mark.line + 1
+    return line
+
+
+def _check_unique(path: Path, values: list[tuple[Loc, str]]) -> None:
+    seen = set()
+    for loc, value in values:
+        if value in seen:
+            raise _wrong(path, loc, f"{value} is listed twice")
+        seen.add(value)
+
+
+def _check_known(path: Path, loc: Loc, value: str, known: dict[str, Any], listed_in: Path) -> None:
+    if value not in known:
+        raise _wrong(path, loc, f"{value} is not listed in {listed_in}")
+
+
+def _wrong(path: Path, loc: Loc, message: str) -> ConfigError:
+    field = ".".join(str(part) for part in (loc[1:] if isinstance(loc[0], int) else loc))
+    node = _compose(path)
+    assert node is not None  # it has been read before
+    return ConfigError(f"{path}:{_line(node, loc)}: {field}: {message}")

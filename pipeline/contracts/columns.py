@@ -1,0 +1,86 @@
+"""Words that every contract shares: kinds of columns, and tables with their grain and known date.
+
+A kind says the unit and how many decimals a published figure carries; it is the only place that does.
+`Table` is the base of every published schema; its docstring is the table's description.
+"""
+
+from typing import Any, ClassVar
+
+import dataframely as dy
+import polars as pl
+
+DECIMALS: dict[str, int | None] = {
+    "fraction": 8,
+    "ratio": 8,
+    "probability": 8,
+    "points": 6,  # a level on its own scale, such as an index that starts at 100
+    "pct": 6,
+    "pp": 6,
+    "sd": 6,  # standard deviations
+    "usd": None,  # prices as served
+    "as_served": None,
+}
+
+
+class Table(dy.Schema):
+    """Base of every published table."""
+
+    known_date: ClassVar[str | None] = None
+
+
+def number(kind: str, description: str, *, grade: str = "exact", source: str | None = None, **rules: Any) -> dy.Float64:
+    """Return a nullable DOUBLE column of a kind in `DECIMALS`.
+
+    Args:
+        kind: a key of `DECIMALS`; it is also the unit in the dictionary.
+        description: what the figure is.
+        grade: exact, ours, reconstruction, proxy or snapshot.
+        source: who defined the figure, where it was not us.
+        rules: further dataframely arguments, such as `min` or `nullable=False`.
+    """
+    decimals = DECIMALS[kind]
+    metadata = {"unit": kind.replace("as_served", "as the source serves it"), "grade": grade}
+    metadata |= {} if source is None else {"source": source}
+    metadata |= {} if decimals is None else {"decimals": decimals}
+    return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)
+
+
+def count(description: str, *, nullable: bool = True, **rules: Any) -> dy.Int64:
+    """Return a BIGINT column that counts something."""
+    return dy.Int64(nullable=nullable, min=0, description=description, metadata={"unit": "count"}, **rules)
+
+
+def flag(description: str, *, nullable: bool = True, grade: str = "exact") -> dy.Bool:
+    """Return a BOOLEAN column."""
+    return dy.Bool(nullable=nullable, description=description, metadata={"unit": "flag", "grade": grade})
+
+
+def day(description: str, *, nullable: bool = True, **rules: Any) -> dy.Date:
+    """Return a DATE column."""
+    return dy.Date(nullable=nullable, description=description, metadata={"unit": "date"}, **rules)
+
+
+def instant(description: str, *, nullable: bool = False, **rules: Any) -> dy.Datetime:
+    """Return a TIMESTAMP column: a UTC instant in microseconds."""
+    return dy.Datetime(
+        nullable=nullable, time_zone="UTC", description=description, metadata={"unit": "UTC instant"}, **rules
+    )
+
+
+def text(description: str, *, nullable: bool = False, grade: str = "exact", **rules: Any) -> dy.String:
+    """Return a text column."""
+    return dy.String(nullable=nullable, description=description, metadata={"unit": "text", "grade": grade}, **rules)
+
+
+def rounded(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:
+    """Round every figure to the decimals its contract gives it; -0.0 becomes 0.0, NaN and infinity NULL."""
+    columns = contract.columns()
+    figures = {
+        name: (column.metadata or {}).get("decimals") for name, column in columns.items() if isinstance(column, dy.Float64)
+    }
+    return frame.with_columns(
+        (pl.col(name).round(decimals) if decimals is not None else pl.col(name))
+        .pipe(lambda x: pl.when(x.is_finite()).then(x + 0.0))
+        .alias(name)
+        for name, decimals in figures.items()
+    )

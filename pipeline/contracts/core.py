@@ -1,0 +1,125 @@
+"""Core: typed, keyed, current. A pure function of the captures and `as_of`."""
+
+from pipeline.contracts.columns import Table, count, day, flag, instant, number, text
+
+
+class Instruments(Table):
+    """One row per fund or index that has prices or is configured."""
+
+    symbol = text("Fund or index.", primary_key=True)
+    name = text("Full name; NULL for a symbol that is not in etfs.yaml.", nullable=True)
+    role = text("What marts ask for, e.g. small or large; NULL for a symbol that is not in etfs.yaml.", nullable=True)
+    group = text("size, style, sector, credit, bond, commodity, international, index, volatility.", nullable=True)
+    is_fund = flag("Funds pay distributions and have a total-return basis; indexes do not.", nullable=False)
+    is_configured = flag("TRUE when etfs.yaml lists the symbol.", nullable=False)
+    is_synthetic = flag("TRUE for made-up data of the sample source.", nullable=False)
+    why = text("Why it is followed.", nullable=True)
+    first_session = day("First session with a bar; NULL: no prices captured.")
+    last_session = day("Last session with a bar.")
+    bars = count("Sessions with a bar.", nullable=False)
+
+
+class Series(Table):
+    """One row per macro series that has values or is configured."""
+
+    series_id = text("Series id of the source.", primary_key=True)
+    role = text("What marts ask for, e.g. credit_spread.")
+    title = text("Title.")
+    unit = text("Unit of the values.")
+    frequency = text("daily, weekly, monthly, quarterly or annual.")
+    seasonal_adjustment = text("Seasonal adjustment as the source states it.")
+    is_revised = flag("TRUE when the source revises published values.", nullable=False)
+    is_synthetic = flag("TRUE for made-up data of the sample source.", nullable=False)
+    licence = text("Who owns the values, and whether they may be passed on.")
+    why = text("Why it is followed.")
+    first_observed_on = day("First period with a value; NULL: nothing captured.")
+    last_observed_on = day("Last period with a value.")
+    observations = count("Periods with a value.", nullable=False)
+
+
+class Sessions(Table):
+    """One row per XNYS session that had closed at the build's instant."""
+
+    session_date = day("New York trading session.", nullable=False, primary_key=True)
+    session_no = count("Number of the session since 1970-01-02, which is 0.", nullable=False)
+    close_at = instant("Closing instant (13:00 New York on half days); prices of the session are known from here on.")
+    is_half_day = flag("TRUE when the session closes before 16:00 New York.", nullable=False)
+
+
+class Prices(Table):
+    """One row per symbol and session: split-adjusted bars, never dividend-adjusted, and the total-return index."""
+
+    known_date = "session_date"
+
+    symbol = text("Fund or index.", primary_key=True)
+    session_date = day("New York trading session.", nullable=False, primary_key=True)
+    session_no = count("Number of the session in core.sessions.", nullable=False)
+    open = number("usd", "First price, split-adjusted; NULL where the source has none.")
+    high = number("usd", "Highest price, split-adjusted.")
+    low = number("usd", "Lowest price, split-adjusted.")
+    close = number("usd", "Last price, split-adjusted on the basis of the newest capture.", nullable=False, min_exclusive=0)
+    volume = number("as_served", "Shares traded; 0 or NULL for many indexes.")
+    dividend = number("usd", "Cash distribution going ex this session, capital gains included.", nullable=False, min=0)
+    capital_gain = number("usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0)
+    split_ratio = number("ratio", "New shares for one old this session; 1 when there was no split.", nullable=False)
+    close_as_traded = number("usd", "Close times all later split ratios: the price people saw that day.", nullable=False)
+    total_return_index = number(
+        "as_served",
+        "Forward total-return index: 1 at the first bar, then times (close + dividend) / previous close. NULL for indexes.",
+    )
+    flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True)
+    captured_at = instant("When the row in use was received.")
+    source = text("Source of the row in use: sample, files or live.")
+
+
+class MacroReleases(Table):
+    """Every value ever known of every observation, with the instant from which it was public."""
+
+    known_date = "available_at"
+
+    series_id = text("Series.", primary_key=True)
+    observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)
+    available_at = instant("Instant from which this value was publicly known.")
+    seq = count("1 for the first value known of the observation, then 2, 3, ...", nullable=False, primary_key=True)
+    value = number("as_served", "Value; NULL: the source says that there is none.")
+    availability = text("vintage: the source told the date; rule: our release-lag rule, or the day we received it.")
+    captured_at = instant("When we, or the vintage, received the value.")
+
+
+class MacroLatest(Table):
+    """The newest value of every observation."""
+
+    known_date = "available_at"
+
+    series_id = text("Series.", primary_key=True)
+    observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)
+    value = number("as_served", "Value of the newest capture; NULL: the source says that there is none.")
+    available_at = instant("Instant from which this value was publicly known.")
+    first_available_at = instant("Instant from which the first value of the observation was publicly known.")
+    captured_at = instant("When the value was received.")
+
+
+class CaptureEdits(Table):
+    """One row per old value that a source changed later, beyond vendor noise."""
+
+    dataset = text("prices or macro.", primary_key=True)
+    id = text("Symbol or series.", primary_key=True)
+    observed_on = day("Session or period of the value.", nullable=False, primary_key=True)
+    column = text("Column that changed.", primary_key=True)
+    captured_at = instant("When the new value was received.", primary_key=True)
+    old_captured_at = instant("When the old value was received.")
+    old_value = number("as_served", "Value before.")
+    new_value = number("as_served", "Value after.")
+    kind = text("split: a uniform change of split basis; adjusted: one copy is dividend-adjusted; revised: anything else.")
+    origin = text("Where the new value came from.")
+
+
+class Rejects(Table):
+    """One row per captured piece that core does not use, and why."""
+
+    layer = text("raw: refused by the parser; core: refused by a contract or a comparison of captures.")
+    origin = text("File or request it came from.")
+    line = count("Line in the file; NULL where the whole file or no single line is meant.")
+    reason = text("Why, for a person.")
+    excerpt = text("The input as it stood, shortened.")
+    captured_at = instant("When it was received.")

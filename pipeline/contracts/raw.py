@@ -1,0 +1,61 @@
+"""What a source said, and when: the columns of the captures. Append-only, never corrected."""
+
+import dataframely as dy
+
+
+class _Capture(dy.Schema):
+    captured_at = dy.Datetime(time_zone="UTC", description="UTC instant at which the value was received.")
+    source = dy.String(description="Source that was asked: sample, files or live.")
+    origin = dy.String(description="Where the value came from: a file's path below the folder, or a request.")
+
+
+class PriceCapture(_Capture):
+    """One daily bar as a source gave it, on the split basis of the source at `captured_at`."""
+
+    symbol = dy.String(description="Fund or index.")
+    session_date = dy.Date(description="New York session of the bar.")
+    open = dy.Float64(nullable=True, description="First price.")
+    high = dy.Float64(nullable=True, description="Highest price.")
+    low = dy.Float64(nullable=True, description="Lowest price.")
+    close = dy.Float64(min_exclusive=0, description="Last price, split-adjusted unless a flag says otherwise.")
+    adj_close = dy.Float64(nullable=True, description="Close adjusted for distributions as the source computes it.")
+    volume = dy.Float64(nullable=True, min=0, description="Shares traded; fractional where the source adjusts it.")
+    dividend = dy.Float64(nullable=True, min=0, description="Cash distribution going ex; NULL: the source does not say.")
+    capital_gain = dy.Float64(nullable=True, min=0, description="Capital-gains part paid apart; NULL: not said.")
+    split_ratio = dy.Float64(nullable=True, min_exclusive=0, description="New shares for one old; 1: none; NULL: not said.")
+    flags = dy.String(nullable=True, description="Names of faults and repairs, separated by a space.")
+
+
+class MacroCapture(_Capture):
+    """One observation of a macro series as a source gave it."""
+
+    series_id = dy.String(description="Series.")
+    observed_on = dy.Date(description="First day of the period the value is about.")
+    value = dy.Float64(nullable=True, description="Value; NULL where the source says there is none.")
+    is_vintage = dy.Bool(description="TRUE where the source itself dated the value (a vintage), so captured_at is its date.")
+
+
+class FuturesCapture(_Capture):
+    """One daily settlement of a fed funds futures contract."""
+
+    contract = dy.String(description="Contract, e.g. ZQN23.")
+    session_date = dy.Date(description="Trading day.")
+    close = dy.Float64(description="Settlement: 100 less the month's average rate in percent.")
+    volume = dy.Float64(nullable=True, min=0, description="Contracts traded.")
+    open_interest = dy.Float64(nullable=True, min=0, description="Contracts open.")
+
+
+class FomcCapture(_Capture):
+    """One meeting of the Federal Open Market Committee."""
+
+    decided_on = dy.Date(description="Day of the decision.")
+    target_pct = dy.Float64(nullable=True, description="Target after the decision (upper bound of a range); NULL: planned.")
+    previous_target_pct = dy.Float64(nullable=True, description="Target before the decision.")
+
+
+class Reject(_Capture):
+    """A piece of input that was not taken over, and why."""
+
+    line = dy.Int64(nullable=True, description="Line in the file; NULL where the whole file is meant.")
+    reason = dy.String(description="Why it was refused, for a person.")
+    excerpt = dy.String(description="The input as it stood, shortened.")

@@ -1,0 +1,47 @@
+"""Everything Dagster sees, on one screen."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from pipeline import config as configuration
+from pipeline.config import SAMPLE_DIR
+from pipeline.defs import core, derived, ingest, marts
+from pipeline.defs.publish import publish_asset
+from pipeline.defs.warehouse import warehouse_resource
+from pipeline.settings import Settings
+from pipeline.sql_models import load_models
+
+JOB = "build"
+
+
+def build_definitions(settings: Settings, on_table: Callable[[str], None] | None = None) -> dg.Definitions:
+    """Return the graph of one source: raw, core, derived, marts, published, and the job that builds it all."""
+    config = configuration.load(SAMPLE_DIR if settings.source == "sample" else None, settings.config_dir)
+    models = load_models()
+    inputs = {**core.INPUTS, **derived.INPUTS, **{f"marts.{model.name}": model.inputs for model in models.values()}}
+    return dg.Definitions(
+        assets=[
+            *ingest.ingest_assets(settings, config),
+            *core.core_assets(settings, config),
+            *derived.derived_assets(settings, config),
+            *marts.mart_assets(settings, models),
+            publish_asset(settings, models, inputs),
+        ],
+        jobs=[
+            dg.define_asset_job(
+                JOB,
+                selection="*",
+                tags={"rotation/source": settings.source},
+                description=f"Everything, from the captures of the {settings.source} source to the publication.",
+            )
+        ],
+        resources={"warehouse": warehouse_resource(settings, on_table)},
+        executor=dg.in_process_executor,  # every step of the multiprocess executor pays seconds of imports
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The graph of the source that ROTATION_SOURCE names, for dagster dev, dg dev and the web server."""
+    return build_definitions(Settings.from_environment())

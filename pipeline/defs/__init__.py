@@ -1,0 +1,1 @@
+"""Dagster glue only: what is built from what, where it lands, and what must hold. No computing here."""

@@ -1,0 +1,97 @@
+"""Core: which capture tables each core table is computed from."""
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+
+from pipeline.config import Config
+from pipeline.defs.warehouse import contract_metadata, key, preview, table_asset
+from pipeline.settings import Settings
+from pipeline.tables import CONTRACTS
+from pipeline.transforms import macro, reference
+from pipeline.transforms.captures import price_edits
+from pipeline.transforms.prices import prices
+from pipeline.transforms.rejects import macro_edits, rejects, split_by_contract
+from pipeline.warehouse import Warehouse, described
+
+INPUTS: dict[str, tuple[str, ...]] = {
+    "core.sessions": ("raw.price_captures", "raw.macro_captures"),
+    "core.prices": ("raw.price_captures", "core.sessions"),
+    "core.rejects": ("raw.price_captures", "raw.macro_captures", "raw.rejects", "core.sessions"),
+    "core.macro_releases": ("raw.macro_captures",),
+    "core.macro_latest": ("core.macro_releases",),
+    "core.capture_edits": ("raw.price_captures", "core.macro_releases"),
+    "core.instruments": ("core.prices",),
+    "core.series": ("core.macro_latest",),
+}
+
+
+def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
+    """All core tables."""
+    is_synthetic = settings.source == "sample"
+    simple = {
+        "core.macro_latest": macro.macro_latest,
+        "core.instruments": lambda frame: reference.instruments(frame, config.instruments, is_synthetic=is_synthetic),
+        "core.series": lambda frame: reference.series(frame, config.series, is_synthetic=is_synthetic),
+        "core.sessions": lambda price, series: reference.sessions(_until(settings, price, series)),
+        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of),
+        "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
+    }
+    return [
+        _prices_and_rejects(settings, config),
+        *(table_asset(settings, name, INPUTS[name], compute) for name, compute in simple.items()),
+    ]
+
+
+def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.datetime:
+    """Instant up to which sessions exist: of a replay, else of the newest capture (a build has no clock)."""
+    if settings.as_of is not None:
+        return settings.as_of
+    newest = pl.concat([price["captured_at"], series["captured_at"]]).max()
+    return newest if isinstance(newest, dt.datetime) else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def _edits(settings: Settings, price: pl.DataFrame, releases: pl.DataFrame) -> pl.DataFrame:
+    known = price if settings.as_of is None else price.filter(pl.col("captured_at") <= settings.as_of)
+    return pl.concat([price_edits(known), macro_edits(releases)])
+
+
+def _prices_and_rejects(settings: Settings, config: Config) -> dg.AssetsDefinition:
+    """Prices and rejects come from one computation: what is refused in one is a row of the other."""
+
+    @dg.multi_asset(
+        name=f"{settings.source}_prices",
+        specs=[
+            dg.AssetSpec(
+                key(settings, name),
+                deps=[key(settings, one) for one in INPUTS[name]],
+                group_name="core",
+                kinds={"polars", "parquet"},
+                description=described(CONTRACTS[name]),
+                metadata=contract_metadata(CONTRACTS[name]),
+            )
+            for name in ("core.prices", "core.rejects")
+        ],
+    )
+    def prices_and_rejects(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult]:
+        started = time.perf_counter()
+        captures, series, refused = (
+            warehouse.captures(table) for table in ("price_captures", "macro_captures", "rejects")
+        )
+        sessions = warehouse.read("core.sessions")
+        read = time.perf_counter()
+        found = prices(captures, sessions, config.instruments)
+        good, broken = split_by_contract("core.prices", found.prices, CONTRACTS["core.prices"])
+        left_out = rejects(refused, series, config.series, found.rejects, broken)
+        seconds = {"read_seconds": read - started, "transform_seconds": time.perf_counter() - read}
+        for name, frame, spent in (("core.prices", good, seconds), ("core.rejects", left_out, {})):
+            stats = warehouse.write(name, frame, **spent)
+            yield dg.MaterializeResult(
+                asset_key=key(settings, name),
+                metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},
+            )
+
+    return prices_and_rejects

@@ -1,0 +1,34 @@
+"""Derived: which core tables each definition reads, and which part of the config."""
+
+import dagster as dg
+
+from pipeline.config import Config
+from pipeline.defs.warehouse import table_asset
+from pipeline.settings import Settings
+from pipeline.transforms import records, relative_strength, returns, streaks, valuation_gap, yield_curve
+
+INPUTS: dict[str, tuple[str, ...]] = {
+    "derived.returns": ("core.prices",),
+    "derived.relative_strength": ("core.prices",),
+    "derived.streak_events": ("core.prices",),
+    "derived.records": ("core.prices",),
+    "derived.valuation_gap": ("core.prices",),
+    "derived.yield_curve_status": ("core.macro_releases",),
+    "derived.yield_curve_inversions": ("core.macro_releases",),
+}
+
+
+def derived_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
+    """All derived tables."""
+    pairs = [(pair.symbol, pair.benchmark) for pair in config.pairs]
+    rules = config.rules
+    compute = {
+        "derived.returns": returns.returns,
+        "derived.relative_strength": lambda prices: relative_strength.relative_strength(prices, pairs),
+        "derived.streak_events": lambda prices: streaks.streak_events(prices, rules.streak_rules),
+        "derived.records": lambda prices: records.records(prices, pairs),
+        "derived.valuation_gap": lambda prices: valuation_gap.valuation_gap(prices, rules.valuation_pairs),
+        "derived.yield_curve_status": lambda releases: yield_curve.yield_curve_status(releases, rules.curves),
+        "derived.yield_curve_inversions": lambda releases: yield_curve.yield_curve_inversions(releases, rules.curves),
+    }
+    return [table_asset(settings, name, INPUTS[name], compute[name]) for name in compute]

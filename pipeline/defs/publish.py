@@ -1,0 +1,31 @@
+"""Publish: the last asset, which depends on every table and moves `current`."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from pipeline.defs.warehouse import key
+from pipeline.publish import publish
+from pipeline.settings import Settings
+from pipeline.sql_models import Model
+from pipeline.warehouse import Warehouse
+
+
+def publish_asset(
+    settings: Settings, models: Mapping[str, Model], inputs: Mapping[str, Sequence[str]]
+) -> dg.AssetsDefinition:
+    """Return the asset `published/rotation`: rotation.duckdb, build.json and the swap."""
+
+    @dg.asset(
+        key=key(settings, "published.rotation"),
+        deps=[key(settings, name) for name in inputs],
+        group_name="published",
+        kinds={"duckdb"},
+        description="The published build: rotation.duckdb with every table and the meta schema, and the Parquet files.",
+    )
+    def rotation(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        folder = publish(warehouse, settings, models, inputs, context.run_id)
+        warehouse.on_table("published")
+        return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(str(folder))})
+
+    return rotation

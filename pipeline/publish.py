@@ -1,0 +1,315 @@
+"""Turn an unpublished build into the published one: the DuckDB catalogue, build.json, then one swap."""
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import duckdb
+import polars as pl
+
+from pipeline import sql_models
+from pipeline.errors import RotationError
+from pipeline.settings import Settings
+from pipeline.tables import CONTRACTS, SCHEMA_VERSION
+from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse, described
+
+STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
+MEMORY_LIMIT = "1GB"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What meta.tables and meta.columns say of one table."""
+
+    name: str
+    description: str
+    grain: tuple[str, ...]
+    known_date: str | None
+    columns: tuple[dict[str, str | None], ...]
+
+
+def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]:
+    """Every published table, core and derived from contracts, marts from their SQL headers."""
+    from_contracts = {
+        name: Described(
+            name=name,
+            description=described(contract),
+            grain=tuple(contract.primary_key()) or GRAINS[name],
+            known_date=contract.known_date,
+            columns=tuple(_column(column, spec) for column, spec in contract.columns().items()),
+        )
+        for name, contract in CONTRACTS.items()
+    }
+    from_sql = {
+        f"marts.{model.name}": Described(
+            name=f"marts.{model.name}",
+            description=model.description,
+            grain=model.grain,
+            known_date=None,
+            columns=tuple(
+                {"name": c.name, "description": c.description, "unit": c.unit, "grade": c.grade, "source": None}
+                for c in model.columns
+            ),
+        )
+        for model in models.values()
+    }
+    return {**from_contracts, **from_sql}
+
+
+# tables whose key holds a column that may be NULL, which a contract's primary key cannot
+GRAINS = {
+    "derived.records": ("symbol", "benchmark", "basis", "measure", "direction", "session_date"),
+    "core.rejects": ("origin", "line", "reason", "excerpt"),
+}
+
+
+def _column(name: str, spec: dy.Column) -> dict[str, str | None]:
+    metadata = spec.metadata or {}
+    if not spec.description:
+        raise RotationError(f"column {name} has no description in its contract; add one, it is published")
+    return {
+        "name": name,
+        "description": spec.description,
+        "unit": metadata.get("unit"),
+        "grade": metadata.get("grade", "exact"),
+        "source": metadata.get("source"),
+    }
+
+
+def publish(
+    warehouse: Warehouse,
+    settings: Settings,
+    models: Mapping[str, sql_models.Model],
+    inputs: Mapping[str, Sequence[str]],
+    run_id: str,
+) -> Path:
+    """Complete, describe and release the unpublished build; return the published folder.
+
+    Args:
+        inputs: of every table the tables it is computed from.
+
+    Raises:
+        RotationError: a table is missing, or stands beside a rebuilt table that it was not computed from.
+    """
+    started = time.perf_counter()
+    tables = descriptions(models)
+    carried = _carry_over(warehouse, tables, inputs)
+    created_at = dt.datetime.now(dt.UTC)
+    build = {
+        "build_id": f"{created_at:%Y%m%dT%H%M%SZ}-{run_id[:8]}",
+        "created_at": created_at.isoformat(timespec="seconds"),
+        "source": settings.source,
+        "is_synthetic": settings.source == "sample",
+        "as_of": settings.as_of.isoformat() if settings.as_of else None,
+        "schema_version": SCHEMA_VERSION,
+        "code_version": _code_version(),
+        "lock_hash": _lock_hash(),
+        "config_hash": _hash_files(_config_files(settings)),
+        "input_hash": _hash_files(sorted(warehouse.root.glob("raw/*/*.parquet"))),
+        "tables": {**carried, **warehouse.notes("table")},
+        "ingest": warehouse.notes("ingest").get("captures", {}),
+        "warnings": warehouse.notes("warnings"),
+        "run_id": run_id,
+    }
+    build["rows"] = sum(table["rows"] for table in build["tables"].values())
+    _write_catalogue(warehouse, tables, build)
+    build["catalogue_bytes"] = (warehouse.next / CATALOGUE).stat().st_size
+    build["seconds"] = _seconds(build["tables"], build["ingest"], publishing=time.perf_counter() - started)
+    build["peak_memory_bytes"] = _peak_memory()
+    (warehouse.next / BUILD_FILE).write_text(json.dumps(build, indent=2), encoding="utf-8")
+    return warehouse.release(build["build_id"])
+
+
+def _carry_over(
+    warehouse: Warehouse, tables: Mapping[str, Described], inputs: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """After a partial run: copy the tables that were not rebuilt from the current build; return their figures.
+
+    A table that reads a rebuilt one must be rebuilt too: a publication never mixes two states of the data.
+    """
+    missing = [name for name in tables if not _file(warehouse.next, name).is_file()]
+    rebuilt = set(tables) - set(missing)
+    for name in missing:
+        stale = next((one for one in inputs[name] if one in rebuilt), None)
+        if stale is not None:
+            raise RotationError(f"{name} was computed from an earlier {stale}; materialize {name} too, then publish")
+    current = warehouse.current() if warehouse.as_of is None else None
+    for name in missing:
+        if current is None or not _file(current, name).is_file():
+            raise RotationError(f"{name} has not been built yet; run the whole build first: rotation build")
+        _file(warehouse.next, name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_file(current, name), _file(warehouse.next, name))
+    if current is None:
+        return {}
+    figures = json.loads((current / BUILD_FILE).read_text(encoding="utf-8"))["tables"]
+    return {name: figures[name] for name in missing}
+
+
+def _file(build: Path, name: str) -> Path:
+    layer, table = name.split(".")
+    return build / layer / f"{table}.parquet"
+
+
+def _write_catalogue(warehouse: Warehouse, tables: Mapping[str, Described], build: Mapping[str, Any]) -> None:
+    """Write rotation.duckdb: every table with comments, and the meta schema. Tables, not views over Parquet."""
+    path = warehouse.next / CATALOGUE
+    path.unlink(missing_ok=True)
+    with duckdb.connect() as con:
+        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        con.execute(f"set temp_directory = {quoted(str(warehouse.next / 'spill'))}")
+        con.execute(f"attach {quoted(str(path))} as rotation (storage_version {quoted(STORAGE_VERSION)})")
+        con.execute("use rotation")
+        for schema in ("core", "derived", "marts", "meta"):
+            con.execute(f"create schema {schema}")
+        for table in tables.values():
+            parquet = quoted(str(_file(warehouse.next, table.name)))
+            con.execute(f"create table {table.name} as select * from read_parquet({parquet})")
+            _comment(con, table, synthetic=bool(build["is_synthetic"]))
+        _write_meta(con, tables, build, warehouse.builds())
+    shutil.rmtree(warehouse.next / "spill", ignore_errors=True)
+
+
+def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: bool) -> None:
+    text = f"SYNTHETIC DATA. {table.description}" if synthetic else table.description
+    con.execute(f"comment on table {table.name} is {quoted(text)}")
+    for column in table.columns:
+        comment = quoted(f"{column['description']} [{column['unit']}]")
+        con.execute(f'comment on column {table.name}."{column["name"]}" is {comment}')
+
+
+def _write_meta(
+    con: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Described],
+    build: Mapping[str, Any],
+    earlier: Iterable[Path],
+) -> None:
+    figures = build["tables"]
+    table_rows = pl.DataFrame(
+        [
+            {
+                "layer": table.name.split(".")[0],
+                "table": table.name.split(".")[1],
+                "description": table.description,
+                "grain": ", ".join(table.grain),
+                "known_date": table.known_date,
+                "is_synthetic": build["is_synthetic"],
+                "rows": figures[table.name]["rows"],
+                "parquet_bytes": figures[table.name]["bytes"],
+                "schema_version": build["schema_version"],
+            }
+            for table in tables.values()
+        ],
+        schema_overrides={"known_date": pl.String},
+    )
+    types = dict(
+        con.execute(
+            "select schema_name || '.' || table_name || '.' || column_name, data_type from duckdb_columns() "
+            "where database_name = 'rotation'"
+        ).fetchall()
+    )
+    column_rows = pl.DataFrame(
+        [
+            {
+                "layer": table.name.split(".")[0],
+                "table": table.name.split(".")[1],
+                "position": position,
+                "column": column["name"],
+                "type": types[f"{table.name}.{column['name']}"],
+                "unit": column["unit"],
+                "grade": column["grade"],
+                "description": column["description"],
+                "definition_source": column["source"],
+                "is_key": column["name"] in table.grain,
+            }
+            for table in tables.values()
+            for position, column in enumerate(table.columns, 1)
+        ],
+        schema_overrides={"definition_source": pl.String, "unit": pl.String},
+    )
+    past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
+    build_rows = pl.DataFrame([_build_row(one) for one in [*past, build]], infer_schema_length=None)
+    for name, rows in (("tables", table_rows), ("columns", column_rows), ("builds", build_rows)):
+        con.register("rows", rows.to_arrow())
+        con.execute(f"create table meta.{name} as select * from rows")
+        con.unregister("rows")
+    con.execute("comment on table meta.tables is 'Every published table: what it is, its grain, rows and version.'")
+    con.execute("comment on table meta.columns is 'Every published column: type, unit, grade and description.'")
+    con.execute("comment on table meta.builds is 'This build (the last row) and the kept builds before it.'")
+
+
+def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("build_id", "source", "is_synthetic", "schema_version", "code_version")
+    hashes = ("lock_hash", "config_hash", "input_hash")
+    return {
+        **{name: build[name] for name in names},
+        "created_at": dt.datetime.fromisoformat(build["created_at"]),
+        "as_of": build["as_of"] or "",
+        **{name: build[name] for name in hashes},
+        "tables": len(build["tables"]),
+        "rows": sum(table["rows"] for table in build["tables"].values()),
+    }
+
+
+def _seconds(tables: Mapping[str, Any], ingest: Mapping[str, Any], *, publishing: float) -> dict[str, float]:
+    """Where the time of a build went, by phase; Dagster's own share is what the command line adds."""
+    phases = {phase: sum(table[f"{phase}_seconds"] for table in tables.values()) for phase in ("read", "transform", "write")}
+    return {
+        "ingest": round(ingest.get("seconds", 0.0), 2),
+        **{phase: round(seconds, 2) for phase, seconds in phases.items()},
+        "publish": round(publishing, 2),
+    }
+
+
+def _peak_memory() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts KiB
+
+
+def _code_version() -> str:
+    """Version of the package, and the commit where it runs from a checkout."""
+    version = importlib.metadata.version("rotation")
+    checkout = Path(__file__).parent.parent
+    if not (checkout / ".git").exists():
+        return version
+    described = subprocess.run(
+        ["git", "-C", str(checkout), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return f"{version}+{described.stdout.strip()}" if described.returncode == 0 else version
+
+
+def _lock_hash() -> str:
+    """Hash of the versions of everything installed: what really ran, from a lock or not."""
+    versions = sorted(f"{d.name}=={d.version}" for d in importlib.metadata.distributions())
+    return hashlib.sha256("\n".join(versions).encode()).hexdigest()
+
+
+def _config_files(settings: Settings) -> list[Path]:
+    from pipeline import config
+
+    folders = [config.DEFAULT_DIR, config.SAMPLE_DIR, *([settings.config_dir] if settings.config_dir else [])]
+    models = sorted(sql_models.MODELS_DIR.glob("*.sql"))
+    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))] + models
+
+
+def _hash_files(paths: Iterable[Path]) -> str:
+    """Hash of the contents, in order."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def quoted(text: str) -> str:
+    """Return an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,133 @@
+"""Read what is published: queries and status. No Dagster, no build, never a write."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.errors import RotationError
+from pipeline.settings import Settings
+from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse
+
+SAFE = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Result of a query: column names and rows."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+def published(settings: Settings, as_of: str | None = None) -> Path:
+    """Folder of the published build, or of a replay.
+
+    Raises:
+        RotationError: there is none yet.
+    """
+    if as_of is not None:
+        folder = settings.root / "as_of" / as_of
+        if not (folder / CATALOGUE).is_file():
+            raise RotationError(f"{folder} does not exist; make it with: rotation build --as-of {as_of}")
+        return folder.resolve()
+    current = Warehouse(settings.root).current()
+    if current is None:
+        raise RotationError(
+            f"nothing is published in {settings.root} yet; run: rotation build --source {settings.source}"
+        )
+    return current
+
+
+def connect(settings: Settings, as_of: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Open the published file read-only, without access to other files, with UTC instants and locked settings."""
+    con = duckdb.connect(published(settings, as_of) / CATALOGUE, read_only=True, config=SAFE)
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set lock_configuration = true")
+    return con
+
+
+def query(settings: Settings, sql: str, as_of: str | None = None) -> Answer:
+    """Run one statement on the published file.
+
+    Raises:
+        RotationError: nothing is published, or the statement is wrong.
+    """
+    with connect(settings, as_of) as con:
+        try:
+            cursor = con.execute(sql)
+            rows = cursor.fetchall()
+        except duckdb.Error as error:
+            raise RotationError(f"the query failed: {_first_lines(error)}") from error
+        return Answer([column[0] for column in cursor.description or []], rows)
+
+
+def query_arrow(settings: Settings, sql: str, as_of: str | None = None) -> Any:
+    """Run one statement on the published file; return a pyarrow.Table."""
+    with connect(settings, as_of) as con:
+        try:
+            return con.execute(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise RotationError(f"the query failed: {_first_lines(error)}") from error
+
+
+def _first_lines(error: duckdb.Error) -> str:
+    """DuckDB's message in one line, without the excerpt of the statement."""
+    return " ".join(str(error).split("\nLINE")[0].split())
+
+
+def build_record(folder: Path) -> dict[str, Any]:
+    """The build.json of a published folder."""
+    record: dict[str, Any] = json.loads((folder / BUILD_FILE).read_text(encoding="utf-8"))
+    return record
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `rotation status` shows."""
+
+    build: dict[str, Any]
+    newest_session: dt.date | None
+    stale: list[tuple[str, dt.date]]
+    missing: list[tuple[str, str]]
+    series: list[tuple[str, str, dt.date | None, dt.datetime | None]]
+    rejects: list[tuple[str, str, int]]
+    edits: list[tuple[str, str, int]]
+
+
+def status(settings: Settings) -> Status:
+    """Last build, freshness by symbol and series, what was refused, and what is missing."""
+    folder = published(settings)
+    with connect(settings) as con:
+
+        def rows(sql: str) -> list[Any]:
+            return con.execute(sql).fetchall()
+
+        return Status(
+            build=build_record(folder),
+            newest_session=rows("select max(session_date) from core.prices")[0][0],
+            stale=rows(
+                "select symbol, last_session from core.instruments "
+                "where last_session < (select max(session_date) from core.prices) order by last_session, symbol"
+            ),
+            missing=rows(
+                "select 'symbol', symbol from core.instruments where is_configured and bars = 0 "
+                "union all select 'series', series_id from core.series where observations = 0 order by all"
+            ),
+            series=rows(
+                "select s.series_id, s.frequency, s.last_observed_on, max(m.captured_at) from core.series s "
+                "left join core.macro_latest m using (series_id) where s.observations > 0 group by all order by all"
+            ),
+            rejects=rows(
+                "select origin, reason, count(*) from core.rejects group by all order by count(*) desc, origin, reason"
+            ),
+            edits=rows("select id, kind, count(*) from core.capture_edits group by all order by count(*) desc, id, kind"),
+        )

@@ -1,0 +1,171 @@
+"""Captures of the same value compared: what a source changed later, and on which basis its copies are.
+
+One file alone cannot show that its closes are on another split basis, dividend-adjusted, or wrong; two copies can.
+"""
+
+import polars as pl
+
+KEY = ["symbol", "session_date"]
+BAR = ["open", "high", "low", "close"]
+COMPARED = [*BAR, "dividend", "split_ratio"]
+VENDOR_NOISE = 1e-5  # relative; prices this near are the same
+HALF_A_CENT = 0.00501  # copies rounded to cents differ by up to this
+SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 1.5, 1.25)
+SPLIT_TOLERANCE = 1e-3  # closes of a copy rounded to cents scatter this much around the ratio
+
+
+def on_newest_split_basis(captures: pl.DataFrame) -> pl.DataFrame:
+    """Bring older copies of a symbol to the split basis of its newest one.
+
+    A later copy whose closes differ from the earlier one's by one and the same plausible split ratio is a change of
+    basis: everything captured before is multiplied by it (volumes divided), and flagged `split_basis`. Changes are
+    applied oldest first, because each moves the basis that the next is compared with; the loop runs once per split.
+    """
+    rebased = captures.with_columns(rebased=pl.lit(1.0))
+    while (split := _first_split(rebased)).height:
+        factor = pl.when(pl.col("captured_at") < pl.col("split_at")).then("factor").otherwise(1.0)
+        rebased = (
+            rebased.join(split, on="symbol", how="left", maintain_order="left")
+            .with_columns(factor=factor.fill_null(1.0))
+            .with_columns(
+                *(pl.col(name) * pl.col("factor") for name in (*BAR, "adj_close", "dividend", "capital_gain")),
+                pl.col("volume") / pl.col("factor"),
+                pl.col("rebased") * pl.col("factor"),
+            )
+            .drop("factor", "split_at")
+        )
+    return rebased.with_columns(flags=flagged(pl.col("flags"), "split_basis", pl.col("rebased") != 1))
+
+
+def flagged(flags: pl.Expr, name: str, where: pl.Expr) -> pl.Expr:
+    """Add a flag's name to the flags of the rows where it holds."""
+    return pl.when(where).then(pl.concat_str(flags, pl.lit(name), separator=" ", ignore_nulls=True)).otherwise(flags)
+
+
+def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
+    """One row per price that a later capture changed beyond vendor noise, in the shape of core.capture_edits.
+
+    Args:
+        captures: raw.price_captures, as captured (not rebased), so that a change of split basis shows.
+    """
+    pairs = _successive(captures)
+    kinds = _kinds(pairs).select("symbol", "captured_at", "kind")
+    edits = [
+        pairs.filter(_differs(pl.col(name), pl.col(f"old_{name}"))).select(
+            "symbol",
+            "session_date",
+            "captured_at",
+            "old_captured_at",
+            "origin",
+            column=pl.lit(name),
+            old_value=f"old_{name}",
+            new_value=name,
+        )
+        for name in COMPARED
+    ]
+    return (
+        pl.concat(edits)
+        .join(kinds, on=["symbol", "captured_at"], how="left")
+        .select(
+            dataset=pl.lit("prices"),
+            id="symbol",
+            observed_on="session_date",
+            column="column",
+            captured_at="captured_at",
+            old_captured_at="old_captured_at",
+            old_value="old_value",
+            new_value="new_value",
+            kind=pl.col("kind").fill_null("revised"),
+            origin="origin",
+        )
+        .sort("id", "observed_on", "column", "captured_at")
+    )
+
+
+def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
+    """Copies whose closes are dividend-adjusted, seen by comparison with another copy of the symbol.
+
+    Args:
+        captures: on one split basis.
+
+    Returns:
+        symbol, captured_at of the adjusted copy, up_to (last session that shows it), differing (rows), and
+        other_captured_at (the copy that shows it).
+    """
+    kinds = _kinds(_successive(captures)).filter(pl.col("kind") == "adjusted")
+    newer_is_adjusted = pl.col("ratio") < 1
+    return kinds.select(
+        "symbol",
+        captured_at=pl.when(newer_is_adjusted).then("captured_at").otherwise("old_captured_at"),
+        other_captured_at=pl.when(newer_is_adjusted).then("old_captured_at").otherwise("captured_at"),
+        up_to="last_session",
+        differing="differing",
+    )
+
+
+def _successive(captures: pl.DataFrame) -> pl.DataFrame:
+    """Each capture of a bar beside the capture before it; bars captured once have no row."""
+    repeated = captures.filter(pl.struct(KEY).is_duplicated()) if captures.height else captures
+    ordered = repeated.sort(*KEY, "captured_at", "origin")
+    return ordered.with_columns(
+        pl.col(name).shift(1).over(KEY).alias(f"old_{name}") for name in [*COMPARED, "captured_at"]
+    ).filter(pl.col("old_captured_at").is_not_null())
+
+
+def _differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
+    """Beyond vendor noise, and beyond the rounding of copies kept in cents; NULL means that a source does not say."""
+    gap = (new - old).abs()
+    in_cents = ((new * 100 - (new * 100).round()).abs() < 1e-6) | ((old * 100 - (old * 100).round()).abs() < 1e-6)
+    return (gap > VENDOR_NOISE * old.abs()) & (~in_cents | (gap > HALF_A_CENT))
+
+
+def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Say for every copy that changed closes of its predecessor what kind of change it is.
+
+    split: one ratio throughout, and one that funds split by. adjusted: at least two closes, all on one side of the
+    other copy's, nearing it as time goes on, as dividends fall away. revised: anything else.
+    """
+    ratio = pl.col("close") / pl.col("old_close")
+    # nearing 1 with time: a step the other way by more than noise is no dividend
+    step = (ratio - 1).abs().diff()
+    changed = (
+        pairs.filter(_differs(pl.col("close"), pl.col("old_close")))
+        .sort("symbol", "captured_at", "session_date")
+        .group_by("symbol", "captured_at", maintain_order=True)
+        .agg(
+            old_captured_at=pl.col("old_captured_at").last(),
+            ratio=ratio.median(),
+            lowest=ratio.min(),
+            highest=ratio.max(),
+            nears_one=(step.fill_null(0) <= 3e-4).all(),
+            differing=pl.len().cast(pl.Int64),
+            last_session=pl.col("session_date").last(),
+        )
+    )
+    uniform = pl.col("highest") / pl.col("lowest") - 1 < 2 * SPLIT_TOLERANCE
+    one_sided = (pl.col("highest") < 1) | (pl.col("lowest") > 1)
+    within_a_split = pl.col("ratio").is_between(0.5 + SPLIT_TOLERANCE, 2 - SPLIT_TOLERANCE)
+    return changed.with_columns(split_factor=_nearest_split(pl.col("ratio"))).with_columns(
+        kind=pl.when(uniform & pl.col("split_factor").is_not_null())
+        .then(pl.lit("split"))
+        .when((pl.col("differing") >= 2) & one_sided & within_a_split & pl.col("nears_one"))
+        .then(pl.lit("adjusted"))
+        .otherwise(pl.lit("revised"))
+    )
+
+
+def _nearest_split(ratio: pl.Expr) -> pl.Expr:
+    """The split factor that a ratio of closes shows, or NULL."""
+    factors = [factor for size in SPLIT_RATIOS for factor in (size, 1 / size)]
+    return pl.coalesce(pl.when((ratio / factor - 1).abs() < SPLIT_TOLERANCE).then(factor) for factor in factors)
+
+
+def _first_split(captures: pl.DataFrame) -> pl.DataFrame:
+    """Per symbol the oldest change of split basis that is left: symbol, split_at, factor."""
+    return (
+        _kinds(_successive(captures))
+        .filter(pl.col("kind") == "split")
+        .sort("symbol", "captured_at")
+        .unique("symbol", keep="first", maintain_order=True)
+        .select("symbol", split_at="captured_at", factor="split_factor")
+    )

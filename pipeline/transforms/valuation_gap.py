@@ -1,0 +1,102 @@
+"""Growth against value: divergence of prices, and of cash yields. Definitions, section 5."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from pipeline.config import ValuationPair
+from pipeline.transforms.records import last_at_least
+from pipeline.transforms.windows import MIN_RECORD_VALUES, RECORD_TOLERANCE, divided, expanding_percentile
+
+KEY = ["growth", "value"]
+YEAR_DAYS = 365
+EX_DATES_A_YEAR = 4  # all configured funds pay quarterly; 3 or 5 means that an ex-date drifted
+
+
+def valuation_gap(prices: pl.DataFrame, pairs: Iterable[ValuationPair]) -> pl.DataFrame:
+    """Compute derived.valuation_gap from core.prices for configured pairs of growth and value funds.
+
+    P/E columns are NULL: they hold captured snapshots only, and no source captures them yet.
+    """
+    yields = _distribution_yields(prices)
+    listed = pl.DataFrame([(p.growth, p.value) for p in pairs], schema=dict.fromkeys(KEY, pl.String), orient="row")
+    bars = (
+        listed.join(yields.select(pl.all().name.prefix("growth_")), left_on="growth", right_on="growth_symbol")
+        .rename({"growth_session_date": "session_date"})
+        .join(
+            yields.select(pl.all().name.prefix("value_")),
+            left_on=["value", "session_date"],
+            right_on=["value_symbol", "value_session_date"],
+        )
+        .sort(*KEY, "session_date")
+        .with_columns(
+            log_price_ratio=(pl.col("growth_close") / pl.col("value_close")).log(),
+            log_total_ratio=(pl.col("growth_total") / pl.col("value_total")).log(),
+            n=pl.int_range(1, pl.len() + 1).cast(pl.Float64).over(KEY),
+        )
+    )
+    warm = pl.col("n") >= MIN_RECORD_VALUES
+    quarterly = (pl.col("growth_distributions_n") == EX_DATES_A_YEAR) & (
+        pl.col("value_distributions_n") == EX_DATES_A_YEAR
+    )
+    return bars.with_columns(
+        z_expanding=pl.when(warm).then(_expanding_z().over(KEY)),
+        percentile_expanding=pl.when(warm).then(expanding_percentile(pl.col("log_price_ratio")).over(KEY)),
+        trend_residual=pl.when(warm).then(_expanding_residual().over(KEY)),
+        widest_since=_widest_since(bars),
+        history_start=pl.col("session_date").first().over(KEY),
+        yield_gap=pl.when(quarterly).then(
+            divided(pl.col("value_distribution_yield"), pl.col("growth_distribution_yield")).log()
+        ),
+        growth_pe=pl.lit(None, pl.Float64),
+        value_pe=pl.lit(None, pl.Float64),
+    )
+
+
+def _distribution_yields(prices: pl.DataFrame) -> pl.DataFrame:
+    """Per symbol and session: close, total, distribution_yield over (t - 365 days, t], distributions_n."""
+    cash = pl.col("dividend") - pl.col("capital_gain")
+    known = (pl.col("session_date") - pl.col("session_date").first().over("symbol")).dt.total_days() >= YEAR_DAYS
+
+    def trailing(x: pl.Expr) -> pl.Expr:
+        summed = x.rolling_sum_by("session_date", window_size=f"{YEAR_DAYS}d", closed="right").over("symbol")
+        return pl.when(known).then(summed)
+
+    return prices.select(
+        "symbol",
+        "session_date",
+        "close",
+        total="total_return_index",
+        distribution_yield=trailing(cash) / pl.col("close"),
+        distributions_n=trailing((cash > 0).cast(pl.Int64)),
+    )
+
+
+def _centred(x: pl.Expr) -> pl.Expr:
+    """Less the first value, so that sums of squares stay small and exact on constant data."""
+    return x - x.first()
+
+
+def _expanding_z() -> pl.Expr:
+    x, n = _centred(pl.col("log_price_ratio")), pl.col("n")
+    variance = ((x**2).cum_sum() - x.cum_sum() ** 2 / n) / (n - 1)
+    return divided(x - x.cum_sum() / n, variance.clip(0).sqrt())
+
+
+def _expanding_residual() -> pl.Expr:
+    """Residual at today's session of the least-squares line through all sessions so far, numbered 1, 2, ..."""
+    y, t = _centred(pl.col("log_price_ratio")), pl.col("n")
+    mean_y, mean_t = y.cum_sum() / t, (t + 1) / 2
+    covariance = (y * t).cum_sum() / t - mean_y * mean_t
+    variance = (t**2 - 1) / 12
+    return y - mean_y - covariance / variance * (t - mean_t)
+
+
+def _widest_since(bars: pl.DataFrame) -> pl.Series:
+    group = bars.select(pl.struct(KEY).rle_id()).to_series().to_numpy()
+    start = np.flatnonzero(np.diff(group, prepend=-1))[group]
+    x = bars["log_price_ratio"].to_numpy()
+    since = last_at_least(x, x - RECORD_TOLERANCE, np.arange(len(x)) - 1, start)
+    dates = bars["session_date"].gather(np.maximum(since, 0)) if len(x) else bars["session_date"]
+    return pl.select(pl.when(pl.Series(since >= 0)).then(dates)).to_series()
