@@ -23,7 +23,9 @@ def sessions() -> pl.DataFrame:
     return pl.DataFrame(
         {
             "session_date": pl.Series(calendar.closes.index.values).cast(pl.Date),
-            "close_at": pl.Series(calendar.closes.values).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            "close_at": pl.Series(calendar.closes.dt.tz_convert(None).to_numpy())
+            .cast(pl.Datetime("us"))
+            .dt.replace_time_zone("UTC"),
         }
     ).with_row_index("session_no").cast({"session_no": pl.Int64})
 

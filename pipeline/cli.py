@@ -43,7 +43,7 @@ HomeOption = Annotated[
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 QUERIES = (
-    "select session_date, ratio, small_vs_large_quadrant, curve_state from marts.rotation_daily "
+    "select session_date, ratio, quadrant, curve_state from marts.rotation_daily "
     "order by session_date desc limit 5",
     "select symbol, name, ret_21d, spread_63d_pp from marts.leaderboard order by spread_63d_pp desc limit 5",
     "select symbol, session_date, value, since_date from derived.records "

@@ -31,7 +31,7 @@ def build_definitions(settings: Settings, on_table: Callable[[str], None] | None
         jobs=[
             dg.define_asset_job(
                 JOB,
-                selection="*",
+                selection=dg.AssetSelection.all(),
                 tags={"rotation/source": settings.source},
                 description=f"Everything, from the captures of the {settings.source} source to the publication.",
             )

@@ -22,7 +22,7 @@ from pipeline import sql_models
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS, SCHEMA_VERSION
-from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse, described
+from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse, column_text, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
 MEMORY_LIMIT = "1GB"
@@ -184,7 +184,7 @@ def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: boo
     text = f"SYNTHETIC DATA. {table.description}" if synthetic else table.description
     con.execute(f"comment on table {table.name} is {quoted(text)}")
     for column in table.columns:
-        comment = quoted(f"{column['description']} [{column['unit']}]")
+        comment = quoted(column_text(str(column["description"]), column["unit"]))
         con.execute(f'comment on column {table.name}."{column["name"]}" is {comment}')
 
 

@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 import pipeline
-from pipeline.contracts.columns import DECIMALS
+from pipeline.contracts.columns import DECIMALS, published
 from pipeline.errors import RotationError
 
 MODELS_DIR = Path(pipeline.__file__).parent.parent / "dbt_like_sql" / "marts"
@@ -386,11 +386,8 @@ def _published(value: pl.Expr, kind: pl.DataType, column: Column) -> pl.Expr:
     """Cast and round; -0.0 becomes 0.0, NaN and infinity NULL, as in every published table."""
     if not isinstance(kind, pl.Float64):
         return value.cast(kind)
-    figure = value.cast(kind)
     decimals = UNITS[column.unit] if column.unit else None
-    figure = figure if decimals is None else figure.round(decimals)
-    zero = figure == 0  # Polars takes "+ 0.0", which would turn -0.0 into 0.0, for nothing to do
-    return pl.when(zero).then(0.0).when(figure.is_finite()).then(figure).alias(column.name)
+    return published(value.cast(kind), decimals).alias(column.name)
 
 
 def _broken_rows(model: Model, test: Test, connection: duckdb.DuckDBPyConnection, relation: str) -> int:

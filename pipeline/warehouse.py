@@ -31,6 +31,7 @@ KEPT_BUILDS = 3
 LOCK_SECONDS = 60
 CATALOGUE = "rotation.duckdb"
 BUILD_FILE = "build.json"
+UNITLESS = ("text", "date", "flag", "UTC instant")
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,15 @@ def described(contract: type[dy.Schema]) -> str:
 
 def column_texts(contract: type[dy.Schema]) -> dict[str, str]:
     """Description and unit of every column, as the dictionary gives them."""
-    return {name: f"{column.description} [{(column.metadata or {}).get('unit')}]" for name, column in contract.columns().items()}
+    return {
+        name: column_text(column.description or "", (column.metadata or {}).get("unit"))
+        for name, column in contract.columns().items()
+    }
+
+
+def column_text(description: str, unit: str | None) -> str:
+    """A column's comment: what it is and, for a figure, its unit."""
+    return description if unit in (None, *UNITLESS) else f"{description} [{unit}]"
 
 
 def swap_link(link: Path, target: Path) -> None:

@@ -4,7 +4,7 @@
 -- column: symbol | Fund or index that has a role.
 -- column: name | Full name.
 -- column: role | What it stands for, e.g. small or large.
--- column: group | size, style, sector, credit, bond, commodity, international, index, volatility.
+-- column: group_name | size, style, sector, credit, bond, commodity, international, index, volatility.
 -- column: session_date | Its newest session; every figure of the row is of this close.
 -- column: is_stale | TRUE when any symbol has a newer session: the row is then not today's.
 -- column: close | Close, split-adjusted on the basis of the newest capture. [usd]
@@ -46,7 +46,7 @@ state as (
         instruments.symbol,
         instruments.name,
         instruments.role,
-        instruments."group",
+        instruments.group_name,
         prices.session_date,
         prices.session_date < (select max(session_date) from core.prices) as is_stale,
         prices.close,
@@ -89,7 +89,7 @@ select
     *,
     case
         when spread_63d_pp is not null and not is_stale
-        then rank() over (partition by "group", is_stale order by spread_63d_pp desc nulls last)
+        then rank() over (partition by group_name, is_stale order by spread_63d_pp desc nulls last)
     end as rank_in_group
 from state
-order by "group", rank_in_group nulls last, symbol
+order by group_name, rank_in_group nulls last, symbol

@@ -83,7 +83,10 @@ class ReleaseRule(Entry):
     - ``business_days``: that many US federal business days after ``observed_on`` (0: the day itself);
     - ``days``: that many calendar days after ``observed_on``;
     - ``months`` with ``day``: that day of the month, so many months after the observation's month;
-    - ``months`` with ``weekday`` and ``nth``: e.g. the second Friday of the next month.
+    - ``months`` with ``weekday`` and ``nth``: e.g. the second Friday of the next month;
+    - ``after_week_of`` with ``weekday`` and ``nth``: e.g. the third Friday after the week (Sunday to Saturday) that
+      holds the 12th of the observation's month, and a week later where that falls on 1 to 3 January. This is how the
+      Employment Situation is scheduled (US Bureau of Labor Statistics).
     A day that is no federal business day moves to the next one. ``since`` is the first
     ``observed_on`` the rule holds for; the rule with the latest ``since`` applies.
     """
@@ -94,6 +97,7 @@ class ReleaseRule(Entry):
     days: Annotated[int, Field(ge=0)] | None = None
     months: Annotated[int, Field(ge=0)] | None = None
     day: Annotated[int, Field(ge=1, le=31)] | None = None
+    after_week_of: Annotated[int, Field(ge=1, le=28)] | None = None
     weekday: Weekday | None = None
     nth: Annotated[int, Field(ge=1, le=5)] | None = None
 
@@ -104,6 +108,7 @@ class ReleaseRule(Entry):
             "days": {"days"},
             "months and day": {"months", "day"},
             "months, weekday and nth": {"months", "weekday", "nth"},
+            "after_week_of, weekday and nth": {"after_week_of", "weekday", "nth"},
         }
         given = {field for field in set().union(*ways.values()) if getattr(self, field) is not None}
         if given not in ways.values():

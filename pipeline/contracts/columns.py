@@ -78,9 +78,11 @@ def rounded(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:
     figures = {
         name: (column.metadata or {}).get("decimals") for name, column in columns.items() if isinstance(column, dy.Float64)
     }
-    return frame.with_columns(
-        (pl.col(name).round(decimals) if decimals is not None else pl.col(name))
-        .pipe(lambda x: pl.when(x.is_finite()).then(x + 0.0))
-        .alias(name)
-        for name, decimals in figures.items()
-    )
+    return frame.with_columns(published(pl.col(name), decimals).alias(name) for name, decimals in figures.items())
+
+
+def published(figure: pl.Expr, decimals: int | None) -> pl.Expr:
+    """Round a figure to its decimals, or leave it as it is; -0.0 becomes 0.0, NaN and infinity NULL."""
+    figure = figure if decimals is None else figure.round(decimals)
+    # Polars takes "+ 0.0", which would turn -0.0 into 0.0, for nothing to do
+    return pl.when(figure == 0).then(0.0).when(figure.is_finite()).then(figure)

@@ -9,7 +9,7 @@ class Instruments(Table):
     symbol = text("Fund or index.", primary_key=True)
     name = text("Full name; NULL for a symbol that is not in etfs.yaml.", nullable=True)
     role = text("What marts ask for, e.g. small or large; NULL for a symbol that is not in etfs.yaml.", nullable=True)
-    group = text("size, style, sector, credit, bond, commodity, international, index, volatility.", nullable=True)
+    group_name = text("size, style, sector, credit, bond, commodity, international, index, volatility.", nullable=True)
     is_fund = flag("Funds pay distributions and have a total-return basis; indexes do not.", nullable=False)
     is_configured = flag("TRUE when etfs.yaml lists the symbol.", nullable=False)
     is_synthetic = flag("TRUE for made-up data of the sample source.", nullable=False)

@@ -12,7 +12,7 @@ from pipeline.errors import RotationError
 from pipeline.publish import MEMORY_LIMIT, quoted
 from pipeline.settings import Settings
 from pipeline.sql_models import Model, Violation, run, violations
-from pipeline.warehouse import Warehouse
+from pipeline.warehouse import Warehouse, column_text
 
 
 def mart_assets(settings: Settings, models: Mapping[str, Model]) -> list[dg.AssetsDefinition]:
@@ -46,7 +46,7 @@ def _mart(settings: Settings, model: Model) -> dg.AssetsDefinition:
             broken = violations(model, con, frame)
         seconds = time.perf_counter() - started
         _refuse(model, broken)
-        texts = {column.name: f"{column.description} [{column.unit}]" for column in model.columns}
+        texts = {column.name: column_text(column.description, column.unit) for column in model.columns}
         stats = warehouse.write(
             name,
             frame,

@@ -69,8 +69,8 @@ PLANTED_MOVES = (
     (GAP_SYMBOL, GAP_BARS_FROM, np.diff(np.log(GAP_BARS[:, 3]), prepend=0.0)),
 )
 
-# XGRO over XSVA: the log price ratio is higher than ever before, and has not been as high since.
-VALUATION_GROWTH, VALUATION_VALUE = "XGRO", "XSVA"
+# XGRW over XSVA: the log price ratio is higher than ever before, and has not been as high since.
+VALUATION_GROWTH, VALUATION_VALUE = "XGRW", "XSVA"
 VALUATION_PEAK_ON = dt.date(2019, 8, 13)
 VALUATION_FROM = dt.date(2019, 6, 18)
 
@@ -151,7 +151,7 @@ FUNDS = {
     "XMID": Fund(78.9, 1.6, market=1.05, size=0.5, own_sd=0.0015, rate=0.013),
     "XEQW": Fund(61.7, 5.0, market=1.03, size=0.25, style=-0.2, own_sd=0.0012, rate=0.016, first=dt.date(2003, 6, 2)),
     "XDOW": Fund(102.8, 4.0, market=0.92, style=-0.2, own_sd=0.0015, rate=0.020),
-    "XGRO": Fund(67.5, 1.8, market=1.0, style=0.55, tech=0.25, own_sd=0.0008, rate=0.009, first=dt.date(2000, 6, 1)),
+    "XGRW": Fund(67.5, 1.8, market=1.0, style=0.55, tech=0.25, own_sd=0.0008, rate=0.009, first=dt.date(2000, 6, 1)),
     "XVAL": Fund(58.1, 1.4, market=0.98, style=-0.5, own_sd=0.0008, rate=0.023, first=dt.date(2000, 6, 1)),
     "XSVA": Fund(43.6, 1.2, market=1.05, size=1.0, style=-0.6, own_sd=0.001, rate=0.020, first=dt.date(2000, 8, 1)),
     "XSGR": Fund(52.9, 1.1, market=1.15, size=1.0, style=0.55, own_sd=0.001, rate=0.006, first=dt.date(2000, 8, 1)),

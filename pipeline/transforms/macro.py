@@ -43,10 +43,11 @@ def macro_latest(releases: pl.DataFrame) -> pl.DataFrame:
 def available_at(series: Series) -> pl.Expr:
     """UTC instant at which the release rule of `series` makes each `observed_on` public."""
     at = pl.lit(None, pl.Datetime("us", "UTC"))
-    for rule in sorted(series.release, key=lambda rule: rule.since or dt.date.min):
+    rules = sorted(series.release, key=lambda rule: rule.since or dt.date.min)
+    for rule in rules:
         applies = pl.lit(True) if rule.since is None else pl.col("observed_on") >= rule.since
         at = pl.when(applies).then(new_york_instant(_release_day(rule), dt.time.fromisoformat(rule.at))).otherwise(at)
-    clock = dt.time.fromisoformat(series.release[-1].at)
+    clock = dt.time.fromisoformat(rules[-1].at)
     for observed_on, released_on in series.shutdown_releases.items():
         late = new_york_instant(pl.lit(released_on, pl.Date), clock)
         at = pl.when(pl.col("observed_on") == observed_on).then(late).otherwise(at)
@@ -60,15 +61,32 @@ def _release_day(rule: ReleaseRule) -> pl.Expr:
         return observed.dt.add_business_days(rule.business_days, holidays=holidays, roll="forward")
     if rule.days is not None:
         day = observed.dt.offset_by(f"{rule.days}d")
+    elif rule.after_week_of is not None:
+        day = _after_week_of(observed, rule)
     else:
         month = observed.dt.month_start().dt.offset_by(f"{rule.months}mo")
         if rule.day is not None:
             day = month.dt.offset_by(f"{rule.day - 1}d")
         else:
-            weekday = WEEKDAYS.index(rule.weekday) + 1
-            first = (weekday - month.dt.weekday().cast(pl.Int64)) % 7
+            first = (_weekday_number(rule) - month.dt.weekday().cast(pl.Int64)) % 7
             day = month + pl.duration(days=first + 7 * (rule.nth - 1))
     return day.dt.add_business_days(0, holidays=holidays, roll="forward")
+
+
+def _weekday_number(rule: ReleaseRule) -> int:
+    return WEEKDAYS.index(rule.weekday) + 1
+
+
+def _after_week_of(observed: pl.Expr, rule: ReleaseRule) -> pl.Expr:
+    """The nth weekday after the week, Sunday to Saturday, of a day in the observation's month.
+
+    A day in the first three of January comes a week later: over the year's end the reports are delayed.
+    """
+    reference = observed.dt.month_start().dt.offset_by(f"{rule.after_week_of - 1}d")
+    saturday = reference + pl.duration(days=(6 - reference.dt.weekday().cast(pl.Int64)) % 7)
+    day = saturday + pl.duration(days=_weekday_number(rule) + 1 + 7 * (rule.nth - 1))
+    early_january = (day.dt.month() == 1) & (day.dt.day() <= 3)
+    return pl.when(early_january).then(day + pl.duration(days=7)).otherwise(day)
 
 
 def _releases_of(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
@@ -118,7 +136,8 @@ def _absent(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
         return empty
     gaps = (
         served.with_columns(previous=pl.col("observed_on").shift(1))
-        .filter(pl.col("previous").dt.offset_by(step).dt.offset_by("3d") < pl.col("observed_on"))
+        # two whole steps apart: a fiscal year that moved by a quarter leaves no hole
+        .filter(pl.col("previous").dt.offset_by(step).dt.offset_by(step) <= pl.col("observed_on").dt.offset_by("3d"))
         .with_columns(
             observed_on=pl.date_ranges(
                 pl.col("previous").dt.offset_by(step), pl.col("observed_on").dt.offset_by("-3d"), step

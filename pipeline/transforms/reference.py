@@ -31,7 +31,7 @@ def instruments(prices: pl.DataFrame, configured: Iterable[Instrument], *, is_sy
             "symbol": pl.String,
             "name": pl.String,
             "role": pl.String,
-            "group": pl.String,
+            "group_name": pl.String,
             "is_fund": pl.Boolean,
             "is_configured": pl.Boolean,
             "why": pl.String,

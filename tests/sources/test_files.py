@@ -519,7 +519,7 @@ def test_a_table_beside_a_dated_one_needs_a_date(tmp_path: Path):
 
 # whatever comes
 
-BAR = st.tuples(st.floats(0.01, 1e6), st.floats(0, 0.05), st.floats(0, 0.05), st.integers(1, 10**12), st.floats(0, 10))
+BAR = st.tuples(st.floats(0.01, 1e6), st.floats(0.001, 0.05), st.floats(0, 0.05), st.integers(1, 10**12), st.floats(0, 10))
 
 
 @given(bars=st.lists(BAR, min_size=1, max_size=30), order=st.randoms(use_true_random=False))

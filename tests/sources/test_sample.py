@@ -272,7 +272,7 @@ def test_funds_pay_and_indexes_do_not(batch: Batch):
     assert paid.filter(~indexes, pl.col("dividend") == 0)["symbol"].to_list() == ["XBUL"]  # bullion earns nothing
 
 
-@pytest.mark.parametrize(("symbol", "payments"), [("XSML", 4), ("XT10", 12), ("XEMG", 2), ("XGRO", 4)])
+@pytest.mark.parametrize(("symbol", "payments"), [("XSML", 4), ("XT10", 12), ("XEMG", 2), ("XGRW", 4)])
 def test_a_year_has_its_number_of_payments(batch: Batch, symbol: str, payments: int):
     for year in range(2010, 2025):
         dates = [b["session_date"] for b in bars(batch, symbol) if b["dividend"] > 0 and b["session_date"].year == year]
@@ -285,7 +285,7 @@ def test_value_yields_more_than_growth(batch: Batch):
         return sum(row["dividend"] for row in rows) / rows[-1]["close"]
 
     assert 0.015 < yield_2024("XSVA") < 0.026
-    assert 0.005 < yield_2024("XGRO") < 0.013
+    assert 0.005 < yield_2024("XGRW") < 0.013
 
 
 def test_splits_are_reported_and_leave_no_jump(batch: Batch):
@@ -343,7 +343,7 @@ def test_the_record_five_day_return(batch: Batch):
 
 
 def test_the_valuation_extreme(batch: Batch):
-    growth, value = closes(batch, "XGRO"), closes(batch, "XSVA")
+    growth, value = closes(batch, "XGRW"), closes(batch, "XSVA")
     ratio = {day: math.log(growth[day] / value[day]) for day in value}
     peak = ratio[sample.VALUATION_PEAK_ON]
     assert max(ratio, key=ratio.__getitem__) == sample.VALUATION_PEAK_ON

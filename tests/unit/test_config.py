@@ -191,7 +191,7 @@ def test_spreads_are_known_after_the_close_since_june_2019(config: Config):
         ("T10Y2Y", "2019-06-20", "2019-06-21 16:15"),
         ("T10Y2Y", "2019-06-21", "2019-06-21 17:01"),
         ("DFEDTARU", "2024-09-19", "2024-09-19 00:00"),  # decided on 2024-09-18 at 14:00
-        ("UNRATE", "2023-05-01", "2023-06-09 08:30"),
+        ("UNRATE", "2023-05-01", "2023-06-02 08:30"),
         ("CPIAUCSL", "2024-06-01", "2024-07-15 08:30"),
         ("ICSA", "2024-07-06", "2024-07-11 08:30"),
         ("ICSA", "2024-11-23", "2024-11-29 08:30"),  # Thanksgiving: the rule errs late
@@ -292,7 +292,10 @@ MACRO = """\
   licence: public domain
   why: because
 """
-WAYS = "name the release day in exactly one way: business_days; days; months and day; months, weekday and nth"
+WAYS = (
+    "name the release day in exactly one way: business_days; days; months and day; months, weekday and nth; "
+    "after_week_of, weekday and nth"
+)
 ONE_RULE = "{months: 1, weekday: friday, nth: 2, at: \"08:30\"}"  # fmt: skip
 RULES = "streak_rules: [{rule: up, above: 0}]\nvaluation_pairs: []\ncurves: []\n"
 

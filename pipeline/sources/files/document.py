@@ -61,7 +61,7 @@ def _clean_csv(data: bytes) -> Table | None:
         rows = pl.read_csv(
             body, has_header=False, schema={str(i): pl.String for i in range(len(header))}, quote_char=None
         ).with_row_index("line", offset=2)
-    except (Refused, pl.exceptions.ComputeError):
+    except (Refused, pl.exceptions.PolarsError):
         return None
     days = rows[str(shape.columns.get("date", shape.columns.get("session_date", 0)))]
     first, last = days.min(), days.max()
