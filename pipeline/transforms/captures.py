@@ -20,9 +20,13 @@ def on_newest_split_basis(captures: pl.DataFrame) -> pl.DataFrame:
     A later copy whose closes differ from the earlier one's by one and the same plausible split ratio is a change of
     basis: everything captured before is multiplied by it (volumes divided), and flagged `split_basis`. Changes are
     applied oldest first, because each moves the basis that the next is compared with; the loop runs once per split.
+    A copy counts once: where it agrees with one older copy and not with another, it would else be applied back and
+    forth for ever.
     """
     rebased = captures.with_columns(rebased=pl.lit(1.0))
-    while (split := _first_split(rebased)).height:
+    applied = captures.select("symbol", split_at="captured_at").clear()
+    while (split := _first_split(rebased, applied)).height:
+        applied = pl.concat([applied, split.select("symbol", "split_at")])
         factor = pl.when(pl.col("captured_at") < pl.col("split_at")).then("factor").otherwise(1.0)
         rebased = (
             rebased.join(split, on="symbol", how="left", maintain_order="left")
@@ -122,7 +126,7 @@ def _differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
 def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
     """Say for every copy that changed closes of its predecessor what kind of change it is.
 
-    split: one ratio throughout, and one that funds split by. adjusted: at least two closes, all on one side of the
+    split: one ratio throughout, and one that funds split by; one bar alone is a correction. adjusted: at least two closes, all on one side of the
     other copy's, nearing it as time goes on, as dividends fall away. revised: anything else.
     """
     ratio = pl.col("close") / pl.col("old_close")
@@ -146,7 +150,7 @@ def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
     one_sided = (pl.col("highest") < 1) | (pl.col("lowest") > 1)
     within_a_split = pl.col("ratio").is_between(0.5 + SPLIT_TOLERANCE, 2 - SPLIT_TOLERANCE)
     return changed.with_columns(split_factor=_nearest_split(pl.col("ratio"))).with_columns(
-        kind=pl.when(uniform & pl.col("split_factor").is_not_null())
+        kind=pl.when((pl.col("differing") >= 2) & uniform & pl.col("split_factor").is_not_null())
         .then(pl.lit("split"))
         .when((pl.col("differing") >= 2) & one_sided & within_a_split & pl.col("nears_one"))
         .then(pl.lit("adjusted"))
@@ -160,11 +164,12 @@ def _nearest_split(ratio: pl.Expr) -> pl.Expr:
     return pl.coalesce(pl.when((ratio / factor - 1).abs() < SPLIT_TOLERANCE).then(factor) for factor in factors)
 
 
-def _first_split(captures: pl.DataFrame) -> pl.DataFrame:
-    """Per symbol the oldest change of split basis that is left: symbol, split_at, factor."""
+def _first_split(captures: pl.DataFrame, applied: pl.DataFrame) -> pl.DataFrame:
+    """Per symbol the oldest change of split basis that has not been applied: symbol, split_at, factor."""
     return (
         _kinds(_successive(captures))
         .filter(pl.col("kind") == "split")
+        .join(applied, left_on=["symbol", "captured_at"], right_on=["symbol", "split_at"], how="anti")
         .sort("symbol", "captured_at")
         .unique("symbol", keep="first", maintain_order=True)
         .select("symbol", split_at="captured_at", factor="split_factor")

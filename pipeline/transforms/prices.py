@@ -25,12 +25,17 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
     """Compute core.prices from raw.price_captures.
 
     The newest capture of a bar wins; a part that it does not state (dividends, splits) comes from the newest capture
-    that does. `sessions` is core.sessions: bars of sessions that had not closed by the build's instant are left out.
+    that does. `sessions` is core.sessions: bars of sessions that had not closed by the build's instant are left out,
+    but only after the split basis is known: a replay has the prices on today's, and so needs all splits since.
     """
     configured = {instrument.symbol: instrument for instrument in instruments}
-    captures = captures.join(sessions.select("session_date", "session_no"), on="session_date", how="inner")
+    closed = sessions.select("session_date", "session_no")
     usable, rejects = _without_adjusted(on_newest_split_basis(captures))
-    bars = _newest(usable).with_columns(_later_splits(usable, configured.values()))
+    bars = (
+        _newest(usable)
+        .with_columns(_later_splits(usable, configured.values()))
+        .join(closed, on="session_date", how="inner", maintain_order="left")
+    )
     is_fund = pl.col("symbol").replace_strict(
         {symbol: one.is_fund for symbol, one in configured.items()},
         default=~pl.col("symbol").str.starts_with("^"),
@@ -42,7 +47,7 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
             close_as_traded=pl.col("close") * pl.col("later_splits"),
             total_return_index=pl.when(is_fund).then(growth.fill_null(1.0).cum_prod().over("symbol")),
         ).select(core.Prices.column_names()),
-        edits=price_edits(captures),
+        edits=price_edits(captures.join(closed, on="session_date", how="semi")),
         rejects=rejects,
     )
 

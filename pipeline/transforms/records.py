@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.contracts.derived import RECORD_WINDOWS
+from pipeline.transforms.ranks import percentiles_so_far
 from pipeline.transforms.relative_strength import spread_pp
 from pipeline.transforms.windows import (
     GROUP,
@@ -14,7 +15,6 @@ from pipeline.transforms.windows import (
     RECORD_TOLERANCE,
     change,
     divided,
-    expanding_percentile,
     levels,
     pair_levels,
 )
@@ -48,7 +48,7 @@ def _pair_measures() -> dict[str, tuple[int, pl.Expr]]:
 def _of(bars: pl.DataFrame, measures: dict[str, tuple[int, pl.Expr]]) -> pl.DataFrame:
     """Records of all measures of these series, sorted by series, measure, direction and session.
 
-    Measures are independent, and Polars ranks an expanding window on one core only: hence the threads.
+    Measures are independent and most of the work is NumPy's, on one core: hence the threads.
     """
     group = bars[GROUP].to_numpy()
     start = np.flatnonzero(np.diff(group, prepend=-1))[group]  # of each row: the first row of its series
@@ -81,36 +81,47 @@ def _of_measure(bars: pl.DataFrame, start: np.ndarray, name: str, window: int, m
     values = bars.select(GROUP, "session_date", measure.over(GROUP).alias("x")).with_columns(
         value_no=x.is_not_null().cum_sum().cast(pl.Int64).over(GROUP),
         history_start=pl.col("session_date").filter(x.is_not_null()).first().over(GROUP),
-        percentile=expanding_percentile(x).over(GROUP),
-        z_score=_z_score(x).over(GROUP),
+        **_sums(x),
     )
     numbers = values["x"].to_numpy()
     tolerance = RECORD_TOLERANCE * (np.abs(numbers) if name in ("close", "ratio") else np.ones_like(numbers))
-    found = []
+    rows, since = {}, {}
+    is_candidate = np.zeros(len(numbers), bool)
     for direction, sign in (("high", 1.0), ("low", -1.0)):
         signed = np.where(np.isnan(numbers), -np.inf, sign * numbers)
-        rows = _candidates(values[GROUP], signed, tolerance, window)
-        since = last_at_least(signed, signed[rows] - tolerance[rows], rows - window, start[rows])
-        found.append(
-            _published(values, rows, since, window).with_columns(
-                measure=pl.lit(name, MEASURES), direction=pl.lit(direction, DIRECTIONS)
-            )
+        candidates = _candidates(values[GROUP], signed, tolerance, window)
+        wanted = signed[candidates] - tolerance[candidates]
+        is_candidate[candidates] = True
+        rows[direction] = candidates
+        since[direction] = last_at_least(signed, wanted, candidates - window, start[candidates])
+    percentile = np.full(len(numbers), np.nan)
+    percentile[is_candidate] = percentiles_so_far(numbers, start, np.flatnonzero(is_candidate))
+    values = values.with_columns(percentile=pl.Series(percentile))
+    return pl.concat(
+        _published(values, rows[direction], since[direction], window).with_columns(
+            measure=pl.lit(name, MEASURES), direction=pl.lit(direction, DIRECTIONS)
         )
-    return pl.concat(found)
+        for direction in rows
+    )
 
 
-def _z_score(x: pl.Expr) -> pl.Expr:
-    """(x less the mean of all x before it) over their sample SD, from the 253rd value.
-
-    Sums are taken of x less its first value, so that a constant series has an SD of exactly zero.
-    """
+def _sums(x: pl.Expr) -> dict[str, pl.Expr]:
+    """Running sums of x less its first value (so that a constant series has an SD of exactly zero), and of squares."""
     centred = x - x.drop_nulls().first()
-    n = x.is_not_null().cum_sum().cast(pl.Float64) - 1
-    total = centred.cum_sum() - centred
-    squares = (centred**2).cum_sum() - centred**2
+    return {
+        "centred": centred.over(GROUP),
+        "total": centred.cum_sum().over(GROUP),
+        "squares": (centred**2).cum_sum().over(GROUP),
+    }
+
+
+def _z_score() -> pl.Expr:
+    """(x less the mean of all x before it) over their sample SD, from the 253rd value."""
+    n = pl.col("value_no").cast(pl.Float64) - 1
+    total, squares = pl.col("total") - pl.col("centred"), pl.col("squares") - pl.col("centred") ** 2
     variance = (squares - total**2 / n) / (n - 1)
-    z = divided(centred - total / n, variance.clip(0).sqrt())
-    return pl.when(n + 1 >= MIN_RECORD_VALUES).then(z)
+    z = divided(pl.col("centred") - total / n, variance.clip(0).sqrt())
+    return pl.when(pl.col("value_no") >= MIN_RECORD_VALUES).then(z)
 
 
 def _candidates(group: pl.Series, signed: np.ndarray, tolerance: np.ndarray, window: int) -> np.ndarray:
@@ -153,8 +164,9 @@ def _published(values: pl.DataFrame, rows: np.ndarray, since: np.ndarray, window
     numbers = values["value_no"]
     since_row = pl.Series(np.maximum(since, 0))
     return (
-        values.select(GROUP, "value_no", "history_start", "percentile", "z_score", value="x")[rows]
+        values[rows]
         .with_columns(
+            z_score=_z_score(),
             row=pl.Series(rows),
             since_row=since_row,
             is_all_time=pl.Series(since < 0),
@@ -164,5 +176,7 @@ def _published(values: pl.DataFrame, rows: np.ndarray, since: np.ndarray, window
             (~pl.col("is_all_time") & (pl.col("sessions_since") >= window + MIN_SESSIONS_BEYOND_WINDOW))
             | (pl.col("is_all_time") & (pl.col("value_no") >= MIN_RECORD_VALUES))
         )
-        .drop("value_no")
+        .select(
+            GROUP, "row", "since_row", "is_all_time", "sessions_since", "history_start", "percentile", "z_score", value="x"
+        )
     )

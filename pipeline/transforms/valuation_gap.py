@@ -11,6 +11,7 @@ from pipeline.transforms.windows import MIN_RECORD_VALUES, RECORD_TOLERANCE, div
 
 KEY = ["growth", "value"]
 YEAR_DAYS = 365
+NO_VARIANCE = 1e-12  # a standard deviation of log ratios below this is rounding noise
 EX_DATES_A_YEAR = 4  # all configured funds pay quarterly; 3 or 5 means that an ex-date drifted
 
 
@@ -81,7 +82,7 @@ def _centred(x: pl.Expr) -> pl.Expr:
 def _expanding_z() -> pl.Expr:
     x, n = _centred(pl.col("log_price_ratio")), pl.col("n")
     variance = ((x**2).cum_sum() - x.cum_sum() ** 2 / n) / (n - 1)
-    return divided(x - x.cum_sum() / n, variance.clip(0).sqrt())
+    return divided(x - x.cum_sum() / n, variance.clip(0).sqrt(), tiny=NO_VARIANCE)
 
 
 def _expanding_residual() -> pl.Expr:

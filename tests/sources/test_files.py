@@ -465,11 +465,36 @@ def test_a_day_that_comes_twice(tmp_path: Path):
     other = read(BARS + "2024-01-04,10.3,10.9,10.3,10.7,10.7,3000,0.05,2.0\n", tmp_path / "IWM.csv")
     assert other.prices.select("close", "flags").rows()[2] == (10.7, "duplicate_date")
     assert refusals(other) == [(4, "the day comes again further down with other values; that later line was kept")]
+    again = read(
+        BARS + "2024-01-04,1,1,1,1,1,1,0,0\n2024-01-04,10.3,10.9,10.3,10.8,10.7,3000,0.05,2.0\n", tmp_path / "IWM.csv"
+    )
+    assert again.prices.select("close", "flags").rows()[2] == (10.8, "duplicate_date"), "the last line counts"
     empty = read(BARS + "2024-01-04,,,,,,,,\n", tmp_path / "IWM.csv")
     assert empty.prices["close"].to_list() == [10.2, 10.3, 10.8], "an empty row replaces nothing"
     macro = read(UNRATE + "2023-12-01,3.7\n2023-11-01,3.5\n", tmp_path / "a.csv")
     assert macro.macro["value"].to_list() == [3.5]
     assert refusals(macro) == [(line, "the period comes twice with different values") for line in (3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("flat", "day_after", "is_refused"),
+    [
+        ("11.5,11.5,11.5,11.5,11.5,7", "04", True),  # 13 % up, and 11 % down again
+        ("9.0,9.0,9.0,9.0,9.0,7", "04", True),
+        ("11.5,11.5,11.5,11.5,11.5,0", "04", False),  # nobody traded: a quote
+        ("11.5,11.6,11.5,11.5,11.5,7", "04", False),  # not flat
+        ("11.0,11.0,11.0,11.0,11.0,7", "04", False),  # 8 %
+        ("11.5,11.5,11.5,11.5,11.5,7", "16", False),  # the next bar is two weeks away and proves nothing
+    ],
+)
+def test_a_flat_bar_that_jumps_and_comes_back(tmp_path: Path, flat: str, day_after: str, is_refused: bool):
+    lines = BARS.splitlines()
+    lines[2] = f"2024-01-03,{flat},0,0"
+    lines[3] = f"2024-01-{day_after},10.2,10.4,10.1,10.3,10.2,2000,0.0,0.0"
+    late = CAPTURED_AT + dt.timedelta(days=30)
+    batch = read("\n".join([*lines, ""]), tmp_path / "IWM.csv", captured_at=late)
+    assert batch.prices.height == (2 if is_refused else 3)
+    assert all("flat bar" in reason for _, reason in refusals(batch))
 
 
 def test_bars_of_other_intervals_are_refused(tmp_path: Path):
@@ -519,7 +544,9 @@ def test_a_table_beside_a_dated_one_needs_a_date(tmp_path: Path):
 
 # whatever comes
 
-BAR = st.tuples(st.floats(0.01, 1e6), st.floats(0.001, 0.05), st.floats(0, 0.05), st.integers(1, 10**12), st.floats(0, 10))
+BAR = st.tuples(
+    st.floats(0.01, 1e6), st.floats(0.001, 0.05), st.floats(0, 0.05), st.integers(1, 10**12), st.floats(0, 10)
+)
 
 
 @given(bars=st.lists(BAR, min_size=1, max_size=30), order=st.randoms(use_true_random=False))

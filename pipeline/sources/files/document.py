@@ -64,7 +64,7 @@ def _clean_csv(data: bytes) -> Table | None:
     except (Refused, pl.exceptions.PolarsError):
         return None
     days = rows[str(shape.columns.get("date", shape.columns.get("session_date", 0)))]
-    first, last = days.min(), days.max()
+    first, last = str(days.min()), str(days.max())
     if days.null_count() or first < "0" or last > ":":  # some text among the days, perhaps a second header
         return None
     return Table(

@@ -1,0 +1,41 @@
+# One door: `make run` and `make test` set up everything they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test check ui lock clean
+
+help:
+	@echo "make run    set up and build the synthetic sample warehouse (no network data, no keys)"
+	@echo "make test   set up and run all tests"
+	@echo "make check  the fast inner loop: lint, types, unit and SQL tests"
+	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
+	@echo "make lock   renew requirements.lock from pyproject.toml"
+	@echo "make clean  remove the virtual environment"
+
+.venv/installed: requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit("Python 3.11 or newer is needed; try make PYTHON=python3.12 run" if sys.version_info < (3, 11) else 0)'
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch .venv/installed
+
+run: .venv/installed
+	$(BIN)/rotation build --source sample
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n auto tests/unit tests/sql
+
+ui: .venv/installed
+	$(BIN)/dagster dev --host 127.0.0.1
+
+lock: .venv/installed
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,155 @@
+"""Small frames in the shape of the tables, for tests: plain Python in, polars out. Nothing here is under test."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+FIRST = dt.date(2001, 1, 1)  # a Monday
+CAPTURED_AT = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
+PRICE_SCHEMA = {
+    "symbol": pl.String,
+    "session_date": pl.Date,
+    "session_no": pl.Int64,
+    "open": pl.Float64,
+    "high": pl.Float64,
+    "low": pl.Float64,
+    "close": pl.Float64,
+    "volume": pl.Float64,
+    "dividend": pl.Float64,
+    "capital_gain": pl.Float64,
+    "split_ratio": pl.Float64,
+    "close_as_traded": pl.Float64,
+    "total_return_index": pl.Float64,
+}
+
+
+def session(number: int) -> dt.date:
+    """The weekday that stands for session `number`: 0 is Monday 2001-01-01."""
+    weeks, day = divmod(number, 5)
+    return FIRST + dt.timedelta(days=7 * weeks + day)
+
+
+def bars(
+    symbol: str,
+    closes: Sequence[float | None],
+    *,
+    dividends: Mapping[int, float] | None = None,
+    capital_gains: Mapping[int, float] | None = None,
+    is_fund: bool = True,
+    days: Sequence[dt.date] | None = None,
+) -> pl.DataFrame:
+    """core.prices of one symbol, one close a session; None is a session on which the symbol has no bar.
+
+    `dividends` (capital gains included) and `capital_gains` are by session number.
+    """
+    dividends, capital_gains = dividends or {}, capital_gains or {}
+    rows: list[tuple] = []
+    index, before = 1.0, None
+    for number, close in enumerate(closes):
+        if close is None:
+            continue
+        paid = dividends.get(number, 0.0)
+        if before is not None:
+            index *= (close + paid) / before
+        before = close
+        day = session(number) if days is None else days[number]
+        gain = capital_gains.get(number, 0.0)
+        tail = (1000.0, paid, gain, 1.0, close, index if is_fund else None)
+        rows.append((symbol, day, number, close, close, close, close, *tail))
+    return pl.DataFrame(rows, schema=PRICE_SCHEMA, orient="row")
+
+
+def column(frame: pl.DataFrame, name: str, **where: object) -> list:
+    """Values of one column in the rows where every named column has the given value (None: is NULL)."""
+    for key, value in where.items():
+        frame = frame.filter(pl.col(key).is_null() if value is None else pl.col(key) == value)
+    return frame[name].to_list()
+
+
+def releases(series_id: str, values: Iterable[tuple], *, clock: dt.time = dt.time(22, 1)) -> pl.DataFrame:
+    """core.macro_releases of one series from (observed_on, value) or (observed_on, value, available_at) in order.
+
+    A day that comes again is its next value. Without an instant a value is known on its day at `clock`, UTC.
+    """
+    rows, count = [], {}
+    for day, value, *told in values:
+        count[day] = count.get(day, 0) + 1
+        at = told[0] if told else dt.datetime.combine(day, clock, dt.UTC)
+        rows.append((series_id, day, at, count[day], value, "rule", at))
+    schema = {
+        "series_id": pl.String,
+        "observed_on": pl.Date,
+        "available_at": pl.Datetime("us", "UTC"),
+        "seq": pl.Int64,
+        "value": pl.Float64,
+        "availability": pl.String,
+        "captured_at": pl.Datetime("us", "UTC"),
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def price_captures(
+    symbol: str,
+    closes: Mapping[dt.date, float],
+    *,
+    captured_at: dt.datetime = CAPTURED_AT,
+    origin: str = "one.csv",
+    flags: str | None = None,
+    **stated: Mapping[dt.date, float],
+) -> pl.DataFrame:
+    """raw.price_captures of one copy; a flat bar per close.
+
+    `dividend`, `capital_gain`, `split_ratio` by day: a named one is stated for every bar (0, or 1 for splits, where no
+    day is given); one that is not named is NULL, as in a copy that does not say.
+    """
+    none = {"dividend": 0.0, "capital_gain": 0.0, "split_ratio": 1.0}
+    rows = [
+        {
+            "captured_at": captured_at,
+            "source": "files",
+            "origin": origin,
+            "symbol": symbol,
+            "session_date": day,
+            **dict.fromkeys(("open", "high", "low", "close"), float(close)),
+            "adj_close": None,
+            "volume": 1000.0,
+            **{name: stated[name].get(day, none[name]) if name in stated else None for name in none},
+            "flags": flags,
+        }
+        for day, close in closes.items()
+    ]
+    number = dict.fromkeys(("open", "high", "low", "close", "adj_close", "volume", *none), pl.Float64)
+    schema = {
+        "captured_at": pl.Datetime("us", "UTC"),
+        "source": pl.String,
+        "origin": pl.String,
+        "symbol": pl.String,
+        "session_date": pl.Date,
+        **number,
+        "flags": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema)
+
+
+def macro_captures(series_id: str, rows: Iterable[tuple], *, is_vintage: bool = False) -> pl.DataFrame:
+    """raw.macro_captures of one series from (observed_on, value, captured_at)."""
+    schema = {
+        "observed_on": pl.Date,
+        "value": pl.Float64,
+        "captured_at": pl.Datetime("us", "UTC"),
+    }
+    return pl.DataFrame(list(rows), schema=schema, orient="row").select(
+        "captured_at",
+        pl.lit("files").alias("source"),
+        pl.lit(f"{series_id}.csv").alias("origin"),
+        pl.lit(series_id).alias("series_id"),
+        "observed_on",
+        "value",
+        pl.lit(is_vintage).alias("is_vintage"),
+    )
+
+
+def sessions(count: int) -> pl.DataFrame:
+    """The part of core.sessions that transforms read: the first `count` sessions of this module's calendar."""
+    return pl.DataFrame({"session_date": [session(i) for i in range(count)], "session_no": list(range(count))})
