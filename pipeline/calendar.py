@@ -2,12 +2,12 @@
 
 import datetime as dt
 from functools import cache
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from pipeline.settings import NEW_YORK
+
 FIRST_DAY = dt.date(1970, 1, 1)
-NEW_YORK = ZoneInfo("America/New_York")
 FINAL_AT = dt.time(20, 0)  # New York; vendors correct the last bar for some hours after the close
 
 
@@ -55,4 +55,4 @@ def federal_holidays() -> tuple[dt.date, ...]:
 
 def new_york_instant(day: pl.Expr, clock: dt.time) -> pl.Expr:
     """UTC instant of a New York clock time on each day of `day`."""
-    return day.dt.combine(clock).dt.replace_time_zone("America/New_York").dt.convert_time_zone("UTC")
+    return day.dt.combine(clock).dt.replace_time_zone(NEW_YORK.key).dt.convert_time_zone("UTC")

@@ -4,7 +4,9 @@ import contextlib
 import csv
 import dataclasses
 import datetime as dt
+import decimal
 import json
+import math
 import os
 import sys
 import time
@@ -35,10 +37,10 @@ err = Console(stderr=True)
 
 SourceOption = Annotated[
     str | None,
-    typer.Option("--source", help=f"Where data comes from: {', '.join(SOURCES)}. [env: ROTATION_SOURCE; sample]"),
+    typer.Option("--source", help=f"Where data comes from: {', '.join(SOURCES)}. (environment: ROTATION_SOURCE; sample)"),
 ]
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the warehouse. [env: ROTATION_HOME; ./warehouse]")
+    Path | None, typer.Option("--home", help="Folder of the warehouse. (environment: ROTATION_HOME; ./warehouse)")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -65,7 +67,9 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     """Turn what a person can mend into one line and exit code 1; a traceback only with --debug."""
     try:
         yield
-    except (RotationError, OSError) as error:
+    except (BrokenPipeError, typer.Exit):
+        raise
+    except Exception as error:
         if debug:
             raise
         err.print(f"[bold red]error:[/] {escape(_plain(error))}", soft_wrap=True, highlight=False)
@@ -79,7 +83,10 @@ def _plain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror.lower()}; what was published before stays"
-    return str(error)
+    if isinstance(error, RotationError):
+        return str(error)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{what[:300]}; a fault of this program: --debug shows where, what was published before stays"
 
 
 def _settings(source: str | None, home: Path | None, **more: Any) -> Settings:
@@ -91,7 +98,7 @@ def _settings(source: str | None, home: Path | None, **more: Any) -> Settings:
 def build(
     source: SourceOption = None,
     folder: Annotated[
-        Path | None, typer.Option("--from", help="Folder of the files source. [env: ROTATION_FROM]")
+        Path | None, typer.Option("--from", help="Folder of the files source. (environment: ROTATION_FROM)")
     ] = None,
     as_of: Annotated[
         str | None,
@@ -101,7 +108,7 @@ def build(
         str | None, typer.Option("--captured-at", help="When the files were downloaded; default: the files' time.")
     ] = None,
     config_dir: Annotated[
-        Path | None, typer.Option("--config", help="Folder of your own config files. [env: ROTATION_CONFIG]")
+        Path | None, typer.Option("--config", help="Folder of your own config files. (environment: ROTATION_CONFIG)")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything was refused.")] = False,
     home: HomeOption = None,
@@ -219,19 +226,31 @@ def query(
                 writer.writerow(answer.columns)
                 writer.writerows(answer.rows)
             elif form is Format.json:
-                rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-                stream.write(json.dumps(rows, default=str, indent=1) + "\n")
+                rows = [dict(zip(answer.columns, map(_json, row), strict=True)) for row in answer.rows]
+                stream.write(json.dumps(rows, default=str, indent=1, ensure_ascii=False) + "\n")
             else:
                 console = out if output is None else Console(file=stream, width=200)
                 _print_table(console, answer.columns, answer.rows, limit)
+                if settings.source == "sample":
+                    console.print("SYNTHETIC DATA of the sample source", style="dim")
 
 
 def _write_parquet(table: Any, output: Path | None) -> None:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if output is None and sys.stdout.isatty():
         raise RotationError("Parquet is not for a terminal; name a file with --output")
-    pq.write_table(table, output or sys.stdout.buffer, compression="zstd")
+    try:
+        pq.write_table(table, output or sys.stdout.buffer, compression="zstd")
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+        raise RotationError(f"Parquet cannot hold this answer: {error}; cast the column, for example to varchar") from error
+
+
+def _json(value: Any) -> Any:
+    """What JSON has no word for: NaN and infinity become null, decimals numbers."""
+    value = float(value) if isinstance(value, decimal.Decimal) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_table(console: Console, columns: list[str], rows: list[tuple[Any, ...]], limit: int) -> None:

@@ -20,9 +20,10 @@ import polars as pl
 
 from pipeline import sql_models
 from pipeline.errors import RotationError
+from pipeline.layout import BUILD_FILE, CATALOGUE
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS, SCHEMA_VERSION
-from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse, column_text, described
+from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
 MEMORY_LIMIT = "1GB"
@@ -71,6 +72,40 @@ def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]
 GRAINS = {
     "derived.records": ("symbol", "benchmark", "basis", "measure", "direction", "session_date"),
     "core.rejects": ("origin", "line", "reason", "excerpt"),
+}
+
+
+META = {
+    "tables": "Every published table: what it is, its grain, rows and version.",
+    "columns": "Every published column: type, unit, grade and description.",
+    "builds": "This build (the last row) and the builds that were kept when it was made.",
+}
+META_COLUMNS = {
+    "layer": "Schema: core, derived or marts.",
+    "table": "Table.",
+    "description": "What it is.",
+    "grain": "Columns that identify a row.",
+    "known_date": "Column from whose day or instant a row is known; NULL: the table has none.",
+    "is_synthetic": "TRUE for made-up data of the sample source.",
+    "rows": "Rows, of a build all tables together.",
+    "parquet_bytes": "Size of the Parquet file.",
+    "schema_version": "Goes up when a published column vanishes, changes its type or its meaning.",
+    "position": "Place of the column in its table, from 1.",
+    "column": "Column.",
+    "type": "Type in DuckDB.",
+    "unit": "Unit or kind of the values; NULL: text.",
+    "grade": "exact, ours, reconstruction, proxy or snapshot.",
+    "definition_source": "Who defined the figure, where it was not us.",
+    "is_key": "TRUE for a column of the grain.",
+    "build_id": "Build: instant of its publication, and the first characters of its run.",
+    "source": "Source of the data: sample, files or live.",
+    "code_version": "Version of the program, with the commit where it ran from a checkout.",
+    "created_at": "Instant of the publication.",
+    "as_of": "Instant of a replay; empty: everything known.",
+    "lock_hash": "SHA-256 of the versions of all installed packages.",
+    "config_hash": "SHA-256 of the config files and SQL models.",
+    "input_hash": "SHA-256 of the captures.",
+    "tables": "How many tables the build has.",
 }
 
 
@@ -173,15 +208,15 @@ def _write_catalogue(warehouse: Warehouse, tables: Mapping[str, Described], buil
         for schema in ("core", "derived", "marts", "meta"):
             con.execute(f"create schema {schema}")
         for table in tables.values():
-            parquet = quoted(str(_file(warehouse.next, table.name)))
-            con.execute(f"create table {table.name} as select * from read_parquet({parquet})")
+            parquet = read_parquet(_file(warehouse.next, table.name))
+            con.execute(f"create table {table.name} as select * from {parquet}")
             _comment(con, table, synthetic=bool(build["is_synthetic"]))
         _write_meta(con, tables, build, warehouse.builds())
     shutil.rmtree(warehouse.next / "spill", ignore_errors=True)
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: bool) -> None:
-    text = f"SYNTHETIC DATA. {table.description}" if synthetic else table.description
+    text = SYNTHETIC + table.description if synthetic else table.description
     con.execute(f"comment on table {table.name} is {quoted(text)}")
     for column in table.columns:
         comment = quoted(column_text(str(column["description"]), column["unit"]))
@@ -243,9 +278,9 @@ def _write_meta(
         con.register("rows", rows.to_arrow())
         con.execute(f"create table meta.{name} as select * from rows")
         con.unregister("rows")
-    con.execute("comment on table meta.tables is 'Every published table: what it is, its grain, rows and version.'")
-    con.execute("comment on table meta.columns is 'Every published column: type, unit, grade and description.'")
-    con.execute("comment on table meta.builds is 'This build (the last row) and the kept builds before it.'")
+        con.execute(f"comment on table meta.{name} is {quoted(META[name])}")
+        for column in rows.columns:
+            con.execute(f'comment on column meta.{name}."{column}" is {quoted(META_COLUMNS[column])}')
 
 
 def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,3 +348,8 @@ def _hash_files(paths: Iterable[Path]) -> str:
 def quoted(text: str) -> str:
     """Return an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def read_parquet(path: Path) -> str:
+    """Return the SQL that reads one Parquet file, also where its path holds characters that mean a pattern."""
+    return f"read_parquet({quoted(''.join(f'[{one}]' if one in '*?[' else one for one in str(path)))})"

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import RotationError
+from pipeline.layout import BUILD_FILE, CATALOGUE, current_build
 from pipeline.settings import Settings
-from pipeline.warehouse import BUILD_FILE, CATALOGUE, Warehouse
 
 SAFE = {
     "enable_external_access": "false",
@@ -18,6 +18,8 @@ SAFE = {
     "autoinstall_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+
+NO_STATEMENT = 'there is no statement that answers something; try: rotation query "from meta.tables"'
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def published(settings: Settings, as_of: str | None = None) -> Path:
         if not (folder / CATALOGUE).is_file():
             raise RotationError(f"{folder} does not exist; make it with: rotation build --as-of {as_of}")
         return folder.resolve()
-    current = Warehouse(settings.root).current()
+    current = current_build(settings.root)
     if current is None:
         raise RotationError(
             f"nothing is published in {settings.root} yet; run: rotation build --source {settings.source}"
@@ -49,7 +51,13 @@ def published(settings: Settings, as_of: str | None = None) -> Path:
 
 def connect(settings: Settings, as_of: str | None = None) -> duckdb.DuckDBPyConnection:
     """Open the published file read-only, without access to other files, with UTC instants and locked settings."""
-    con = duckdb.connect(published(settings, as_of) / CATALOGUE, read_only=True, config=SAFE)
+    path = published(settings, as_of) / CATALOGUE
+    try:
+        con = duckdb.connect(path, read_only=True, config=SAFE)
+    except duckdb.Error as error:
+        raise RotationError(
+            f"{path} cannot be opened: {_first_lines(error)}; put an earlier build back with rotation rollback, or build again"
+        ) from error
     con.execute("set TimeZone = 'UTC'")
     con.execute("set lock_configuration = true")
     return con
@@ -64,9 +72,11 @@ def query(settings: Settings, sql: str, as_of: str | None = None) -> Answer:
     with connect(settings, as_of) as con:
         try:
             cursor = con.execute(sql)
-            rows = cursor.fetchall()
+            rows = [] if cursor is None else cursor.fetchall()
         except duckdb.Error as error:
             raise RotationError(f"the query failed: {_first_lines(error)}") from error
+        if cursor is None:
+            raise RotationError(NO_STATEMENT)
         return Answer([column[0] for column in cursor.description or []], rows)
 
 
@@ -74,9 +84,13 @@ def query_arrow(settings: Settings, sql: str, as_of: str | None = None) -> Any:
     """Run one statement on the published file; return a pyarrow.Table."""
     with connect(settings, as_of) as con:
         try:
-            return con.execute(sql).to_arrow_table()
+            relation = con.sql(sql)
+            table = None if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
             raise RotationError(f"the query failed: {_first_lines(error)}") from error
+        if table is None:
+            raise RotationError(NO_STATEMENT)
+        return table
 
 
 def _first_lines(error: duckdb.Error) -> str:
@@ -86,7 +100,11 @@ def _first_lines(error: duckdb.Error) -> str:
 
 def build_record(folder: Path) -> dict[str, Any]:
     """The build.json of a published folder."""
-    record: dict[str, Any] = json.loads((folder / BUILD_FILE).read_text(encoding="utf-8"))
+    path = folder / BUILD_FILE
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RotationError(f"{path} is damaged; put an earlier build back with rotation rollback, or build again") from error
     return record
 
 

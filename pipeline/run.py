@@ -24,6 +24,7 @@ def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: boo
     Raises:
         RotationError: a step failed; the message is the step's own, in one line.
     """
+    _refuse_unusable(settings.home)
     job = build_definitions(settings, on_table).resolve_job_def(JOB)
     config = {} if debug else QUIET
     if settings.as_of is not None:
@@ -37,7 +38,9 @@ def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: boo
 
 def dagster_instance(home: Path) -> dg.DagsterInstance:
     """The instance under warehouse/.dagster, or where DAGSTER_HOME says; its settings are written on first use."""
-    folder = Path(os.environ.setdefault("DAGSTER_HOME", str((home / ".dagster").absolute())))
+    folder = Path(os.environ.get("DAGSTER_HOME") or home / ".dagster").absolute()
+    _refuse_unusable(folder)
+    os.environ["DAGSTER_HOME"] = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "dagster.yaml").exists():
         shutil.copyfile(DEFAULT_DIR / "dagster.yaml", folder / "dagster.yaml")
@@ -54,8 +57,20 @@ def _first_failure(result: dg.ExecuteInProcessResult, *, debug: bool) -> str:
 
 
 def _root(error: SerializableErrorInfo) -> str:
-    """Message of the innermost cause, in one line, without the name of our own exception."""
-    while error.cause is not None:
-        error = error.cause
-    message = " ".join(error.message.split())
-    return message.removeprefix("pipeline.errors.RotationError: ")
+    """In one line the message of our own exception, else of the innermost cause."""
+    causes = [error]
+    while causes[-1].cause is not None:
+        causes.append(causes[-1].cause)
+    for cause in causes:
+        name, _, message = cause.message.partition(": ")
+        if name.startswith("pipeline.") and name.endswith("Error"):
+            return " ".join(message.split())
+    return f"{' '.join(causes[-1].message.split())}; what was published before stays (--debug shows where it happened)"
+
+
+def _refuse_unusable(folder: Path) -> None:
+    """SQLite's addresses and DuckDB's paths give these characters a meaning of their own."""
+    path = str(folder.absolute())
+    found = next((character for character in "?%\\" if character in path), None)
+    if found is not None:
+        raise RotationError(f"{path} holds the character {found}, with which its databases do not open; use another folder")

@@ -5,11 +5,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from pipeline.calendar import NEW_YORK
 from pipeline.errors import RotationError
 
 SOURCES = ("sample", "files")
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def parse_instant(text: str, option: str) -> dt.datetime:
             moment = dt.datetime.combine(dt.date.fromisoformat(text), DAY_END, tzinfo=NEW_YORK)
         else:
             moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
         raise RotationError(
             f"{option}: '{text}' is neither a date nor an instant; write 2024-07-16 or 2024-07-16T16:00-04:00"
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).astimezone(dt.UTC)

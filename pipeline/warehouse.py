@@ -25,12 +25,12 @@ from filelock import FileLock, Timeout
 from pipeline.captures import new_rows
 from pipeline.contracts.columns import Table, rounded
 from pipeline.errors import RotationError
+from pipeline.layout import CATALOGUE, current_build, published_builds
 from pipeline.tables import CONTRACTS, RAW
 
 KEPT_BUILDS = 3
 LOCK_SECONDS = 60
-CATALOGUE = "rotation.duckdb"
-BUILD_FILE = "build.json"
+SYNTHETIC = "SYNTHETIC DATA. "  # what stands before every description of made-up data
 UNITLESS = ("text", "date", "flag", "UTC instant")
 
 
@@ -67,10 +67,18 @@ def locked(root: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 class Warehouse:
     """One source's warehouse, open for one build. Only the holder of `locked(root)` may write."""
 
-    def __init__(self, root: Path, *, as_of: str | None = None, on_table: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        as_of: str | None = None,
+        is_synthetic: bool = False,
+        on_table: Callable[[str], None] | None = None,
+    ) -> None:
         """Open the warehouse at `root`; `as_of` is the label of a replay, `on_table` hears each table's name."""
         self.root = root
         self.as_of = as_of
+        self.is_synthetic = is_synthetic
         self.on_table = on_table or (lambda name: None)
         self.next = root / "builds" / "next" if as_of is None else root / "as_of" / f".{as_of}-next"
 
@@ -83,7 +91,7 @@ class Warehouse:
     def captures(self, table: str) -> pl.DataFrame:
         """Everything ever captured into one raw table, in its contract's columns."""
         contract = RAW[table]
-        frames = [pl.read_parquet(path) for path in self.capture_files(table)]
+        frames = [pl.read_parquet(path, glob=False) for path in self.capture_files(table)]
         return pl.concat([contract.create_empty(), *frames], how="diagonal").select(contract.column_names())
 
     def append(self, table: str, incoming: pl.DataFrame, *, run_at: dt.datetime) -> int:
@@ -125,7 +133,7 @@ class Warehouse:
     def read(self, name: str) -> pl.DataFrame:
         """One table, whole; of a raw table all captures."""
         layer, table = name.split(".")
-        return self.captures(table) if layer == "raw" else pl.read_parquet(self.path(name))
+        return self.captures(table) if layer == "raw" else pl.read_parquet(self.path(name), glob=False)
 
     def write(
         self,
@@ -150,6 +158,8 @@ class Warehouse:
         if contract is not None:
             frame = checked(name, frame, contract)
             description = {"description": described(contract), "columns": json.dumps(column_texts(contract))}
+        if self.is_synthetic and description is not None:
+            description = {**description, "description": SYNTHETIC + description["description"]}
         layer, table = name.split(".")
         path = self.next / layer / f"{table}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,12 +191,11 @@ class Warehouse:
 
     def builds(self) -> list[Path]:
         """Published builds, oldest first."""
-        return sorted(path.parent for path in self.root.glob(f"builds/*/{BUILD_FILE}") if path.parent.name != "next")
+        return published_builds(self.root)
 
     def current(self) -> Path | None:
         """The published build, or None before the first."""
-        link = self.root / "current"
-        return link.resolve() if link.exists() else None
+        return current_build(self.root)
 
     def release(self, build_id: str) -> Path:
         """Make the finished unpublished build public under its id, and prune old ones. Returns its folder."""

@@ -17,6 +17,7 @@ DECIMALS: dict[str, int | None] = {
     "pct": 6,
     "pp": 6,
     "sd": 6,  # standard deviations
+    "unit_of_the_measure": 8,
     "usd": None,  # prices as served
     "as_served": None,
 }
@@ -39,7 +40,7 @@ def number(kind: str, description: str, *, grade: str = "exact", source: str | N
         rules: further dataframely arguments, such as `min` or `nullable=False`.
     """
     decimals = DECIMALS[kind]
-    metadata = {"unit": kind.replace("as_served", "as the source serves it"), "grade": grade}
+    metadata = {"unit": kind.replace("_", " "), "grade": grade}
     metadata |= {} if source is None else {"source": source}
     metadata |= {} if decimals is None else {"decimals": decimals}
     return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)

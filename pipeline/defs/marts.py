@@ -9,7 +9,7 @@ import duckdb
 
 from pipeline.defs.warehouse import key, preview
 from pipeline.errors import RotationError
-from pipeline.publish import MEMORY_LIMIT, quoted
+from pipeline.publish import MEMORY_LIMIT, read_parquet
 from pipeline.settings import Settings
 from pipeline.sql_models import Model, Violation, run, violations
 from pipeline.warehouse import Warehouse, column_text
@@ -79,7 +79,7 @@ def connected(warehouse: Warehouse, model: Model) -> duckdb.DuckDBPyConnection:
     con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     for name in model.inputs:
         con.execute(f"create schema if not exists {name.split('.')[0]}")
-        con.execute(f"create view {name} as select * from read_parquet({quoted(str(warehouse.path(name)))})")
+        con.execute(f"create view {name} as select * from {read_parquet(warehouse.path(name))}")
     return con
 
 

@@ -31,7 +31,12 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
         with locked(settings.root):
             if context.instance is not None and settings.as_of is None:
                 _fail_dead_runs(context.instance, settings, context.run_id)
-            yield Warehouse(settings.root, as_of=settings.as_of_label, on_table=on_table)
+            yield Warehouse(
+                settings.root,
+                as_of=settings.as_of_label,
+                is_synthetic=settings.source == "sample",
+                on_table=on_table,
+            )
 
     return _open
 

@@ -126,8 +126,9 @@ def _differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
 def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
     """Say for every copy that changed closes of its predecessor what kind of change it is.
 
-    split: one ratio throughout, and one that funds split by; one bar alone is a correction. adjusted: at least two closes, all on one side of the
-    other copy's, nearing it as time goes on, as dividends fall away. revised: anything else.
+    split: one ratio throughout, and one that funds split by, on two bars or more (one alone is a correction).
+    adjusted: at least two closes, all on one side of the other copy's, nearing it as time goes on, as dividends fall
+    away. revised: anything else.
     """
     ratio = pl.col("close") / pl.col("old_close")
     # nearing 1 with time: a step the other way by more than noise is no dividend
