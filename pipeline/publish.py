@@ -93,7 +93,7 @@ META_COLUMNS = {
     "position": "Place of the column in its table, from 1.",
     "column": "Column.",
     "type": "Type in DuckDB.",
-    "unit": "Unit or kind of the values; NULL: text.",
+    "unit": "Unit of a figure, or kind of the values; NULL: no figure.",
     "grade": "exact, ours, reconstruction, proxy or snapshot.",
     "definition_source": "Who defined the figure, where it was not us.",
     "is_key": "TRUE for a column of the grain.",

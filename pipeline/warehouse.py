@@ -163,7 +163,7 @@ class Warehouse:
         layer, table = name.split(".")
         path = self.next / layer / f"{table}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(path, compression="zstd", compression_level=3, statistics=True, metadata=description)
+        frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True, metadata=description)
         stats = TableStats(
             name=name,
             rows=frame.height,

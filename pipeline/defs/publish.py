@@ -24,7 +24,7 @@ def publish_asset(
         description="The published build: rotation.duckdb with every table and the meta schema, and the Parquet files.",
     )
     def rotation(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        folder = publish(warehouse, settings, models, inputs, context.run_id)
+        folder = publish(warehouse, settings, models, inputs, context.run.run_id)
         warehouse.on_table("published")
         return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(str(folder))})
 

@@ -30,7 +30,7 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
     def _open(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         with locked(settings.root):
             if context.instance is not None and settings.as_of is None:
-                _fail_dead_runs(context.instance, settings, context.run_id)
+                _fail_dead_runs(context.instance, settings, context.run.run_id if context.run else None)
             yield Warehouse(
                 settings.root,
                 as_of=settings.as_of_label,

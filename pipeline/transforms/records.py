@@ -87,13 +87,15 @@ def _of_measure(bars: pl.DataFrame, start: np.ndarray, name: str, window: int, m
     tolerance = RECORD_TOLERANCE * (np.abs(numbers) if name in ("close", "ratio") else np.ones_like(numbers))
     rows, since = {}, {}
     is_candidate = np.zeros(len(numbers), bool)
+    maxima = None
     for direction, sign in (("high", 1.0), ("low", -1.0)):
         signed = np.where(np.isnan(numbers), -np.inf, sign * numbers)
-        candidates = _candidates(values[GROUP], signed, tolerance, window)
-        wanted = signed[candidates] - tolerance[candidates]
+        maxima = running_maxima(signed, start, reuse=maxima)
+        wanted = signed - tolerance
+        candidates = _candidates(maxima, wanted, start, window)
         is_candidate[candidates] = True
         rows[direction] = candidates
-        since[direction] = last_at_least(signed, wanted, candidates - window, start[candidates])
+        since[direction] = last_at_least(maxima, wanted[candidates], candidates - window, start[candidates])
     percentile = np.full(len(numbers), np.nan)
     percentile[is_candidate] = percentiles_so_far(numbers, start, np.flatnonzero(is_candidate))
     values = values.with_columns(percentile=pl.Series(percentile))
@@ -124,34 +126,52 @@ def _z_score() -> pl.Expr:
     return pl.when(pl.col("value_no") >= MIN_RECORD_VALUES).then(z)
 
 
-def _candidates(group: pl.Series, signed: np.ndarray, tolerance: np.ndarray, window: int) -> np.ndarray:
+def _candidates(maxima: np.ndarray, wanted: np.ndarray, start: np.ndarray, window: int) -> np.ndarray:
     """Rows that exceed the 20 values before their own window: all that can be published, and few.
 
     A row whose 20 values would reach back beyond its own series has too short a history to be published.
     """
-    highest = pl.Series(signed).rolling_max(MIN_SESSIONS_BEYOND_WINDOW, min_samples=1).shift(window)
-    reach = window + MIN_SESSIONS_BEYOND_WINDOW - 1
-    within = (group == group.shift(reach)).fill_null(False).to_numpy()
-    return np.flatnonzero(within & np.isfinite(signed) & (highest.to_numpy() < signed - tolerance))
+    level = MIN_SESSIONS_BEYOND_WINDOW.bit_length() - 1  # two stretches of 16 cover 20
+    spare = MIN_SESSIONS_BEYOND_WINDOW - 2**level
+    row = np.arange(len(wanted))
+    newest = np.maximum(row - window, 0)
+    barrier = np.maximum(maxima[level][newest], maxima[level][np.maximum(newest - spare, 0)])
+    reaches = row - window - MIN_SESSIONS_BEYOND_WINDOW + 1 >= start
+    return np.flatnonzero(reaches & (wanted > -np.inf) & (barrier < wanted))
 
 
-def last_at_least(values: np.ndarray, wanted: np.ndarray, upto: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """For each query the last position p with start <= p <= upto and values[p] >= wanted, or -1.
-
-    A sparse table of running maxima (level k: the maximum of the 2^k values that end here) is walked from its
-    widest level down, each step skipping a stretch that is wholly below `wanted`: log2(n) steps for all queries
-    at once instead of a loop over rows.
+def running_maxima(values: np.ndarray, start: np.ndarray, reuse: np.ndarray | None = None) -> np.ndarray:
+    """Sparse table: level k holds at each position the maximum of the 2^k values that end there.
 
     Args:
-        values: series, one after the other, float64, shape (n,).
+        values: series, one after the other, float64, shape (n,). A stretch may reach into the series before its own;
+            `last_at_least` never asks for such a one.
+        start: of each position the first position of its series, shape (n,).
+        reuse: a table of the same shape to overwrite: fresh memory costs as much as the maxima.
+
+    Returns:
+        shape (levels, n), with levels enough for the longest series.
+    """
+    longest = int(np.max(np.arange(len(values)) - start + 1, initial=2**4))
+    table = np.empty((longest.bit_length(), len(values))) if reuse is None else reuse
+    table[0] = values
+    for k in range(1, len(table)):
+        half = 2 ** (k - 1)
+        table[k, :half] = table[k - 1, :half]
+        np.maximum(table[k - 1, half:], table[k - 1, :-half], out=table[k, half:])
+    return table
+
+
+def last_at_least(maxima: np.ndarray, wanted: np.ndarray, upto: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """For each query the last position p with start <= p <= upto whose value is at least `wanted`, or -1.
+
+    The table is walked from its widest level down, each step skipping a stretch that is wholly below `wanted`:
+    log2(n) steps for all queries at once instead of a loop over rows.
+
+    Args:
+        maxima: of `running_maxima`, shape (levels, n).
         wanted, upto, start: per query, shape (q,).
     """
-    longest = int(np.max(upto - start + 1, initial=1))
-    maxima = [values]
-    for k in range(max(longest.bit_length() - 1, 0)):
-        wider = maxima[-1].copy()
-        wider[2**k :] = np.maximum(maxima[-1][2**k :], maxima[-1][: -(2**k)])
-        maxima.append(wider)
     position = upto.copy()
     for k in range(len(maxima) - 1, -1, -1):
         fits = position - 2**k + 1 >= start

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.config import ValuationPair
-from pipeline.transforms.records import last_at_least
+from pipeline.transforms.records import last_at_least, running_maxima
 from pipeline.transforms.windows import MIN_RECORD_VALUES, RECORD_TOLERANCE, divided, expanding_percentile
 
 KEY = ["growth", "value"]
@@ -98,6 +98,6 @@ def _widest_since(bars: pl.DataFrame) -> pl.Series:
     group = bars.select(pl.struct(KEY).rle_id()).to_series().to_numpy()
     start = np.flatnonzero(np.diff(group, prepend=-1))[group]
     x = bars["log_price_ratio"].to_numpy()
-    since = last_at_least(x, x - RECORD_TOLERANCE, np.arange(len(x)) - 1, start)
+    since = last_at_least(running_maxima(x, start), x - RECORD_TOLERANCE, np.arange(len(x)) - 1, start)
     dates = bars["session_date"].gather(np.maximum(since, 0)) if len(x) else bars["session_date"]
     return pl.select(pl.when(pl.Series(since >= 0)).then(dates)).to_series()

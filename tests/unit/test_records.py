@@ -73,7 +73,7 @@ def test_a_record_reaches_at_least_its_window_and_twenty_sessions_back(sessions_
 
 def test_overlapping_windows_of_the_same_move_do_not_count():
     # A jump of 50 % at session 300 is in the five-day returns of 300 to 304; they are equal, but overlap, so each of
-    # them is compared with sessions at least five earlier: the fall back at 100 and the 60 % jump at 90.
+    # them is compared with sessions at least five earlier, and the 60 % jump at 90 was last seen on session 94.
     closes = [10.0] * 330
     for i in range(90, 100):
         closes[i] = 16.0

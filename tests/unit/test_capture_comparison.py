@@ -1,0 +1,322 @@
+"""Captures compared: what is new, what a source changed, and on which basis its copies are."""
+
+import datetime as dt
+import random
+
+import polars as pl
+import pytest
+from builders import macro_captures, price_captures, session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from pipeline.captures import new_rows
+from pipeline.contracts import core, raw
+from pipeline.transforms.captures import adjusted_copies, on_newest_split_basis, price_edits
+from pipeline.warehouse import checked
+
+JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (1, 2, 3))
+DAY = dt.date(2024, 1, 1)
+
+
+def copy(captured_at: dt.datetime, *closes: float | None, first: int = 0, **options) -> pl.DataFrame:
+    """A copy of A's closes from session `first` on."""
+    days = {session(first + i): close for i, close in enumerate(closes) if close is not None}
+    return price_captures("A", days, captured_at=captured_at, **options)
+
+
+def rebased(*copies: pl.DataFrame) -> dict[tuple[dt.datetime, dt.date], float]:
+    table = on_newest_split_basis(pl.concat(copies))
+    return {(at, day): close for at, day, close in table.select("captured_at", "session_date", "close").iter_rows()}
+
+
+# --- split basis ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 4, 10, 1.5, 1 / 2, 1 / 10])
+def test_one_plausible_ratio_throughout_is_a_change_of_split_basis(ratio: float):
+    table = on_newest_split_basis(
+        pl.concat([copy(JANUARY, 100.0, 110.0, 120.0, 130.0), copy(FEBRUARY, 100 / ratio, 110 / ratio, 120 / ratio)])
+    ).sort("captured_at", "session_date")
+    expected = [100 / ratio, 110 / ratio, 120 / ratio]
+    assert table["close"].to_list() == pytest.approx([*expected, 130 / ratio, *expected])
+    assert table["volume"].to_list() == pytest.approx([1000 * ratio] * 4 + [1000] * 3)
+    assert table["flags"].to_list() == ["split_basis"] * 4 + [None] * 3
+
+
+def test_two_splits_are_applied_one_after_the_other():
+    # 4 for 1 between January and February, 2 for 1 between February and March
+    found = rebased(
+        copy(JANUARY, 80.0, 88.0, 96.0), copy(FEBRUARY, None, 22.0, 24.0, 26.0), copy(MARCH, None, None, 12.0, 13.0, 14.0)
+    )
+    assert [found[JANUARY, session(i)] for i in range(3)] == pytest.approx([10.0, 11.0, 12.0])
+    assert [found[FEBRUARY, session(i)] for i in (1, 2, 3)] == pytest.approx([11.0, 12.0, 13.0])
+
+
+def test_closes_rounded_to_cents_scatter_around_the_ratio():
+    found = rebased(copy(JANUARY, 33.33, 33.35, 33.37, 33.39), copy(FEBRUARY, 16.67, 16.68, 16.69))
+    assert found[JANUARY, session(3)] == pytest.approx(33.39 / 2)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        (100.0, 110.0, 120.0),  # the same
+        (50.0, 110.0, 120.0),  # one bar was wrong: a correction
+        (50.0, 55.0, 121.0),  # no one ratio
+        (90.0, 99.0, 108.0),  # no fund splits 10 for 9
+    ],
+)
+def test_other_changes_move_no_basis(newer: tuple[float, ...]):
+    found = rebased(copy(JANUARY, 100.0, 110.0, 120.0, 130.0), copy(FEBRUARY, *newer))
+    assert found[JANUARY, session(3)] == 130.0
+
+
+@pytest.mark.parametrize("wrong", [50.0, 80.0, 200.0, 1000.0])
+def test_one_corrected_bar_leaves_all_others_as_they_are(wrong: float):
+    found = rebased(copy(JANUARY, 100.0, wrong, 100.0), copy(FEBRUARY, 100.0, first=1))
+    assert [found[JANUARY, session(i)] for i in (0, 2)] == [100.0, 100.0]
+
+
+def test_a_copy_that_agrees_with_one_older_copy_and_not_with_another_comes_to_an_end():
+    # January is on the old basis; February, of later sessions, and March are on the new one
+    found = rebased(
+        copy(JANUARY, 100.0, 102.0, 104.0), copy(FEBRUARY, 53.0, 54.0, first=3), copy(MARCH, 50.0, 51.0, 52.0, 53.0, 54.0)
+    )
+    assert [found[JANUARY, session(i)] for i in range(3)] == [50.0, 51.0, 52.0]
+    assert [found[MARCH, session(i)] for i in range(5)] == [50.0, 51.0, 52.0, 53.0, 54.0]
+
+
+def test_the_split_of_one_symbol_does_not_touch_another():
+    other = price_captures("B", {session(i): 100.0 for i in range(3)}, captured_at=JANUARY)
+    table = on_newest_split_basis(
+        pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0), other])
+    )
+    assert table.filter(pl.col("symbol") == "B")["close"].to_list() == [100.0] * 3
+
+
+def test_captures_without_overlap_or_without_rows_stay():
+    one = pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, first=2)])
+    assert_frame_equal(on_newest_split_basis(one).drop("rebased"), one)
+    assert on_newest_split_basis(one.clear()).is_empty()
+
+
+# --- adjusted copies ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_a_copy_that_is_lower_and_comes_nearer_is_adjusted(is_newer: bool):
+    plain, adjusted = (100.0,) * 6, (90.0, 90.0, 95.0, 95.0, 100.0, 100.0)
+    old, new = (plain, adjusted) if is_newer else (adjusted, plain)
+    found = adjusted_copies(pl.concat([copy(JANUARY, *old), copy(FEBRUARY, *new)])).to_dicts()
+    assert found == [
+        {
+            "symbol": "A",
+            "captured_at": FEBRUARY if is_newer else JANUARY,
+            "other_captured_at": JANUARY if is_newer else FEBRUARY,
+            "up_to": session(3),
+            "differing": 4,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        (100.0,) * 6,
+        (99.0, 100.0, 100.0, 100.0, 100.0, 100.0),  # one bar
+        (99.0, 101.0, 99.0, 101.0, 100.0, 100.0),  # on both sides
+        (99.0, 95.0, 90.0, 85.0, 80.0, 75.0),  # drifting away
+        (50.0,) * 6,  # a split
+    ],
+)
+def test_other_differences_are_no_adjustment(newer: tuple[float, ...]):
+    assert adjusted_copies(pl.concat([copy(JANUARY, *[100.0] * 6), copy(FEBRUARY, *newer)])).is_empty()
+
+
+# --- edits ----------------------------------------------------------------------------------------------------------
+
+
+def edits(*copies: pl.DataFrame, column: str = "close") -> list[tuple]:
+    table = checked("core.capture_edits", price_edits(pl.concat(copies)), core.CaptureEdits)
+    return table.filter(pl.col("column") == column).select("observed_on", "old_value", "new_value", "kind").rows()
+
+
+def test_a_changed_close_is_an_edit():
+    assert edits(copy(JANUARY, 100.25, 101.0), copy(FEBRUARY, 100.25, 101.5)) == [(session(1), 101.0, 101.5, "revised")]
+
+
+def test_an_edit_says_what_kind_of_change_it_is():
+    split = edits(copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0))
+    assert {row[3] for row in split} == {"split"}
+    adjusted = edits(copy(JANUARY, 100.0, 100.0, 100.0), copy(FEBRUARY, 90.0, 95.0, 100.0))
+    assert {row[3] for row in adjusted} == {"adjusted"}
+
+
+def test_every_change_is_against_the_capture_before_it():
+    table = price_edits(pl.concat([copy(MARCH, 103.0), copy(JANUARY, 101.0), copy(FEBRUARY, 102.0)]))
+    found = table.filter(pl.col("column") == "close").select("old_value", "new_value", "old_captured_at", "captured_at")
+    assert found.rows() == [(101.0, 102.0, JANUARY, FEBRUARY), (102.0, 103.0, FEBRUARY, MARCH)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_edit"),
+    [
+        (100.123456, 100.123456 * (1 + 0.9e-5), False),  # vendor noise
+        (100.123456, 100.123456 * (1 + 1.1e-5), True),
+        (100.1234, 100.12, False),  # the same, kept in cents
+        (100.12, 100.1234, False),
+        (100.1234, 100.13, True),  # more than half a cent
+        (100.12, 100.13, True),
+        (0.105123, 0.11, False),
+    ],
+)
+def test_noise_and_rounding_to_cents_are_no_edits(old: float, new: float, is_edit: bool):
+    assert bool(edits(copy(JANUARY, old), copy(FEBRUARY, new))) == is_edit
+
+
+def test_a_dividend_that_appears_or_vanishes_is_an_edit_and_silence_is_not():
+    none, paid = copy(JANUARY, 100.0, dividend={}), copy(FEBRUARY, 100.0, dividend={session(0): 0.3})
+    silent = copy(MARCH, 100.0)
+    assert edits(none, paid, column="dividend") == [(session(0), 0.0, 0.3, "revised")]
+    assert edits(paid, silent, column="dividend") == []
+    assert edits(copy(JANUARY, 100.0, dividend={session(0): 0.3}), copy(FEBRUARY, 100.0, dividend={}), column="dividend") == [
+        (session(0), 0.3, 0.0, "revised")
+    ]
+
+
+def test_nothing_captured_twice_gives_no_edits():
+    assert edits(copy(JANUARY, 100.0, 101.0)) == []
+    assert edits(copy(JANUARY)) == []
+
+
+# --- new rows -------------------------------------------------------------------------------------------------------
+
+
+def macro(*values: tuple[float | None, dt.datetime]) -> pl.DataFrame:
+    return macro_captures("S", [(DAY, value, at) for value, at in values])
+
+
+def held(*batches: pl.DataFrame, table: str = "macro_captures") -> pl.DataFrame:
+    """What is stored after these batches, one run after the other."""
+    stored = batches[0].clear()
+    for batch in batches:
+        stored = pl.concat([stored, new_rows(table, stored, batch)])
+    return stored
+
+
+def known(*batches: pl.DataFrame) -> list[tuple]:
+    return held(*batches).sort("captured_at").select("value", "captured_at").rows()
+
+
+def test_everything_is_new_at_first():
+    batch = macro((1.0, JANUARY))
+    assert_frame_equal(new_rows("macro_captures", batch.clear(), batch), batch)
+
+
+def test_receiving_the_same_rows_twice_adds_nothing():
+    batch = macro((1.0, JANUARY), (2.0, FEBRUARY))
+    assert held(batch, batch).height == 2
+    bars = pl.concat([copy(JANUARY, 1.0, 2.0), copy(FEBRUARY, 1.0, 3.0)])
+    assert held(bars, bars, table="price_captures").height == 3
+
+
+def test_a_later_capture_that_repeats_the_value_adds_nothing():
+    assert known(macro((1.0, JANUARY)), macro((1.0, FEBRUARY))) == [(1.0, JANUARY)]
+    assert known(macro((1.0, JANUARY), (1.0, FEBRUARY))) == [(1.0, JANUARY)]
+
+
+def test_a_changed_value_is_kept_beside_the_old_one():
+    assert known(macro((1.0, JANUARY)), macro((2.0, FEBRUARY))) == [(1.0, JANUARY), (2.0, FEBRUARY)]
+
+
+def test_a_value_that_comes_back_is_a_change():
+    batches = [macro((1.0, JANUARY)), macro((2.0, FEBRUARY)), macro((1.0, MARCH))]
+    assert [value for value, _ in known(*batches)] == [1.0, 2.0, 1.0]
+
+
+def test_null_to_value_and_value_to_null_are_changes():
+    assert [v for v, _ in known(macro((None, JANUARY)), macro((1.0, FEBRUARY)), macro((None, MARCH)))] == [None, 1.0, None]
+    assert known(macro((None, JANUARY)), macro((None, FEBRUARY))) == [(None, JANUARY)]
+
+
+def test_an_older_copy_that_arrives_late_keeps_what_was_known_then():
+    assert known(macro((2.0, FEBRUARY)), macro((1.0, JANUARY))) == [(1.0, JANUARY), (2.0, FEBRUARY)]
+    # the same value, known a month earlier than we thought
+    assert known(macro((2.0, FEBRUARY)), macro((2.0, JANUARY)))[0] == (2.0, JANUARY)
+
+
+def test_an_older_copy_that_arrives_late_and_repeats_a_still_older_one_adds_nothing():
+    assert known(macro((1.0, JANUARY), (2.0, MARCH)), macro((1.0, FEBRUARY))) == [(1.0, JANUARY), (2.0, MARCH)]
+
+
+def test_any_part_of_a_bar_that_changes_makes_a_new_row():
+    first = copy(JANUARY, 100.0, dividend={})
+    assert held(first, copy(FEBRUARY, 100.0, dividend={}), table="price_captures").height == 1
+    assert held(first, copy(FEBRUARY, 100.0, dividend={session(0): 0.3}), table="price_captures").height == 2
+    assert held(first, copy(FEBRUARY, 100.0, dividend={}, flags="open_filled"), table="price_captures").height == 2
+
+
+def test_where_a_value_came_from_is_no_part_of_it():
+    assert held(copy(JANUARY, 1.0), copy(FEBRUARY, 1.0, origin="other.csv"), table="price_captures").height == 1
+
+
+def test_keys_are_kept_apart():
+    one, other = macro((1.0, JANUARY)), macro_captures("OTHER", [(DAY, 1.0, FEBRUARY)])
+    assert held(one, other).height == 2
+
+
+def test_a_refusal_is_kept_once_however_often_it_comes():
+    rows = pl.DataFrame(
+        {"captured_at": [JANUARY, FEBRUARY], "source": ["files"] * 2, "origin": ["a.csv"] * 2, "line": [None, None],
+         "reason": ["bad"] * 2, "excerpt": ["x"] * 2},
+        schema=raw.Reject.create_empty().schema,
+    )  # fmt: skip
+    assert held(rows.head(1), rows.tail(1), table="rejects").height == 1
+    assert held(rows.head(1), rows.with_columns(line=pl.lit(3, pl.Int64)), table="rejects").height == 2
+
+
+batches = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from([None, 1.0, 2.0]), st.integers(1, 6)), max_size=6),
+    min_size=1,
+    max_size=4,
+)
+
+
+def frame(batch: list[tuple[int, float | None, int]]) -> pl.DataFrame:
+    """A batch with at most one value a key and instant."""
+    rows = {(key, month): value for key, value, month in batch}
+    return macro_captures(
+        "S",
+        [
+            (DAY + dt.timedelta(days=key), value, dt.datetime(2026, month, 1, tzinfo=dt.UTC))
+            for (key, month), value in rows.items()
+        ],
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches)
+def test_a_batch_that_comes_again_at_once_adds_nothing(drawn: list):
+    frames = [frame(batch) for batch in drawn]
+    assert_frame_equal(held(*frames), held(*frames, frames[-1]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([None, 1.0, 2.0]), st.integers(1, 9)), max_size=15))
+def test_what_is_kept_tells_the_value_at_every_capture(batch: list):
+    """Captures in the order of time, one run each: at every instant the newest kept value is the one received."""
+    received = frame(batch).sort("captured_at")
+    stored = held(received.clear(), *(part for (_,), part in received.group_by("captured_at", maintain_order=True)))
+    assert stored.height <= received.height
+    for key, value, at in received.select("observed_on", "value", "captured_at").iter_rows():
+        kept = stored.filter((pl.col("observed_on") == key) & (pl.col("captured_at") <= at)).sort("captured_at")
+        assert kept["value"].to_list()[-1] == value
+
+
+def test_rows_of_a_batch_may_lie_in_any_order():
+    rows = [(DAY, 1.0, JANUARY), (DAY, 2.0, FEBRUARY), (DAY, 2.0, MARCH)]
+    for seed in range(6):
+        shuffled = list(rows)
+        random.Random(seed).shuffle(shuffled)
+        assert known(macro_captures("S", shuffled)) == [(1.0, JANUARY), (2.0, FEBRUARY)]

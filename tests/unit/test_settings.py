@@ -1,0 +1,88 @@
+"""Settings from the environment, and the dates and instants that options take."""
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import RotationError
+from pipeline.settings import Settings, parse_instant
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)
+
+
+def test_without_a_variable_the_sample_is_built_in_the_folder_warehouse() -> None:
+    settings = Settings.from_environment({})
+    assert settings == Settings(home=Path("warehouse"), source="sample")
+    assert settings.root == Path("warehouse/sample")
+
+
+def test_every_variable_is_read() -> None:
+    environment = {
+        "ROTATION_HOME": "/data/my warehouse",
+        "ROTATION_SOURCE": "files",
+        "ROTATION_FROM": "/data/in",
+        "ROTATION_CONFIG": "/data/config",
+    }
+    settings = Settings.from_environment(environment)
+    assert settings.root == Path("/data/my warehouse/files")
+    assert (settings.folder, settings.config_dir) == (Path("/data/in"), Path("/data/config"))
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    names = ("ROTATION_HOME", "ROTATION_SOURCE", "ROTATION_FROM", "ROTATION_CONFIG")
+    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
+
+
+def test_settings_do_not_change_during_a_run() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings(home=Path("warehouse")).source = "files"  # type: ignore[misc]
+
+
+def test_an_unknown_source_names_those_that_exist() -> None:
+    with pytest.raises(RotationError, match="there is no source 'yahoo'; choose one of: sample, files"):
+        Settings(home=Path("warehouse"), source="yahoo")
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2024-07-16", utc(2024, 7, 17, 3, 59, 59)),  # the day's end in New York, summer time
+        ("2024-01-16", utc(2024, 1, 17, 4, 59, 59)),  # winter time
+        ("2024-07-16T16:00-04:00", utc(2024, 7, 16, 20)),
+        ("2024-07-16T20:00Z", utc(2024, 7, 16, 20)),
+        ("2024-07-16T16:00", utc(2024, 7, 16, 20)),  # New York where nothing else is said
+        ("2024-07-16 16:00:30", utc(2024, 7, 16, 20, 0, 30)),
+    ],
+)
+def test_a_date_is_its_end_in_new_york_and_an_instant_is_itself(text: str, instant: dt.datetime) -> None:
+    assert parse_instant(text, "--as-of") == instant
+
+
+@pytest.mark.parametrize("text", ["nonsense", "2024-13-01", "2024-02-30", "16.07.2024", "2024-07-16T25:00", "", "9999-12-31"])
+def test_what_is_no_instant_is_refused_with_two_examples(text: str) -> None:
+    with pytest.raises(RotationError, match="2024-07-16 or 2024-07-16T16:00-04:00") as told:
+        parse_instant(text, "--as-of")
+    assert str(told.value).startswith(f"--as-of: '{text}'")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("2024-07-16", "2024-07-16"),
+        ("2024-01-16", "2024-01-16"),
+        ("2024-07-16T16:00-04:00", "2024-07-16T200000Z"),
+        ("2024-07-16T23:59:59-04:00", "2024-07-16"),  # the same instant as the date, so the same replay
+    ],
+)
+def test_a_replay_is_named_for_its_date_else_for_its_utc_instant(text: str, label: str) -> None:
+    assert Settings(home=Path("warehouse"), as_of=parse_instant(text, "--as-of")).as_of_label == label
+
+
+def test_a_replay_can_be_asked_for_by_its_folders_name() -> None:
+    instant = parse_instant("2024-07-16T16:00-04:00", "--as-of")
+    label = Settings(home=Path("warehouse"), as_of=instant).as_of_label
+    assert label is not None and parse_instant(label, "--as-of") == instant
