@@ -32,7 +32,16 @@ app = typer.Typer(
     help="Rotation: a market-data warehouse for the rotation between small and large US stocks.",
     epilog="Start with: rotation build. It needs no network and no keys.",
 )
-out = Console()
+
+
+class _Console(Console):
+    """Says that the reader is gone, instead of ending the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+out = _Console()
 err = Console(stderr=True)
 
 SourceOption = Annotated[
@@ -67,8 +76,11 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     """Turn what a person can mend into one line and exit code 1; a traceback only with --debug."""
     try:
         yield
-    except (BrokenPipeError, typer.Exit):
+    except typer.Exit:
         raise
+    except BrokenPipeError:  # as in `rotation query ... | head`: no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
     except Exception as error:
         if debug:
             raise
@@ -222,7 +234,7 @@ def query(
         with contextlib.ExitStack() as stack:
             stream = sys.stdout if output is None else stack.enter_context(output.open("w", encoding="utf-8", newline=""))
             if form is Format.csv:
-                writer = csv.writer(stream)
+                writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(answer.columns)
                 writer.writerows(answer.rows)
             elif form is Format.json:
@@ -233,6 +245,7 @@ def query(
                 _print_table(console, answer.columns, answer.rows, limit)
                 if settings.source == "sample":
                     console.print("SYNTHETIC DATA of the sample source", style="dim")
+            stream.flush()
 
 
 def _write_parquet(table: Any, output: Path | None) -> None:
@@ -249,6 +262,10 @@ def _write_parquet(table: Any, output: Path | None) -> None:
 
 def _json(value: Any) -> Any:
     """What JSON has no word for: NaN and infinity become null, decimals numbers."""
+    if isinstance(value, list | tuple):
+        return [_json(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): _json(one) for name, one in value.items()}
     value = float(value) if isinstance(value, decimal.Decimal) else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -332,6 +349,7 @@ def rollback(
             raise RotationError(f"nothing is published in {settings.root} yet, so there is nothing to go back to")
         with locked(settings.root):
             build = _earlier(warehouse.builds(), current, to)
+            warehouse.start()  # what was not published yet may be computed from the build that goes
             warehouse.point_to(build)
         out.print(f"current is now {build.name}", highlight=False)
 
@@ -350,9 +368,4 @@ def _earlier(builds: list[Path], current: Path, to: str | None) -> Path:
 
 def main() -> None:
     """Entry point of the command."""
-    # a closed pipe, as in `rotation query ... | head`, is no error
-    try:
-        app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    app()

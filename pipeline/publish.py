@@ -22,7 +22,7 @@ from pipeline import sql_models
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE
 from pipeline.settings import Settings
-from pipeline.tables import CONTRACTS, SCHEMA_VERSION
+from pipeline.tables import CONTRACTS, RAW, SCHEMA_VERSION
 from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
@@ -151,44 +151,69 @@ def publish(
         "code_version": _code_version(),
         "lock_hash": _lock_hash(),
         "config_hash": _hash_files(_config_files(settings)),
-        "input_hash": _hash_files(sorted(warehouse.root.glob("raw/*/*.parquet"))),
-        "tables": {**carried, **warehouse.notes("table")},
+        "input_hash": hashlib.sha256("".join(carried.captures.values()).encode()).hexdigest(),
+        "captures": carried.captures,
+        "tables": {**carried.tables, **warehouse.notes("table")},
         "ingest": warehouse.notes("ingest").get("captures", {}),
-        "warnings": warehouse.notes("warnings"),
+        "warnings": {**carried.warnings, **{name: one for name, one in warehouse.notes("warnings").items() if one}},
         "run_id": run_id,
     }
     build["rows"] = sum(table["rows"] for table in build["tables"].values())
     _write_catalogue(warehouse, tables, build)
     build["catalogue_bytes"] = (warehouse.next / CATALOGUE).stat().st_size
-    build["seconds"] = _seconds(build["tables"], build["ingest"], publishing=time.perf_counter() - started)
+    build["seconds"] = _seconds(warehouse.notes("table"), build["ingest"], publishing=time.perf_counter() - started)
     build["peak_memory_bytes"] = _peak_memory()
     (warehouse.next / BUILD_FILE).write_text(json.dumps(build, indent=2), encoding="utf-8")
     return warehouse.release(build["build_id"])
 
 
+@dataclass(frozen=True)
+class Carried:
+    """What a publication takes over: figures and warnings of tables not rebuilt, and the captures behind its core."""
+
+    tables: Mapping[str, Any]
+    warnings: Mapping[str, Any]
+    captures: Mapping[str, str]
+
+
 def _carry_over(
     warehouse: Warehouse, tables: Mapping[str, Described], inputs: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
-    """After a partial run: copy the tables that were not rebuilt from the current build; return their figures.
+) -> Carried:
+    """After a partial run: copy the tables that were not rebuilt from the current build.
 
-    A table that reads a rebuilt one must be rebuilt too: a publication never mixes two states of the data.
+    A table that reads a rebuilt one, or captures that came since, must be rebuilt too: a publication never mixes two
+    states of the data.
     """
-    missing = [name for name in tables if not _file(warehouse.next, name).is_file()]
-    rebuilt = set(tables) - set(missing)
+    rebuilt = set(warehouse.notes("table"))  # not the files: a publication that failed half-way has copied some
+    missing = [name for name in tables if name not in rebuilt]
+    current = warehouse.current() if warehouse.as_of is None else None
+    past = json.loads((current / BUILD_FILE).read_text(encoding="utf-8")) if current else {}
+    read = {one for name in rebuilt for one in inputs[name]}
+    captures = {
+        name: digest if name in read or name not in past.get("captures", {}) else past["captures"][name]
+        for name, digest in _captures(warehouse).items()
+    }
+    rebuilt |= {name for name, digest in captures.items() if past.get("captures", {}).get(name) != digest}
+    for name in missing:
+        if current is None or not _file(current, name).is_file():
+            raise RotationError(f"{name} has not been built yet; run the whole build first: rotation build")
     for name in missing:
         stale = next((one for one in inputs[name] if one in rebuilt), None)
         if stale is not None:
             raise RotationError(f"{name} was computed from an earlier {stale}; materialize {name} too, then publish")
-    current = warehouse.current() if warehouse.as_of is None else None
     for name in missing:
-        if current is None or not _file(current, name).is_file():
-            raise RotationError(f"{name} has not been built yet; run the whole build first: rotation build")
         _file(warehouse.next, name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_file(current, name), _file(warehouse.next, name))
-    if current is None:
-        return {}
-    figures = json.loads((current / BUILD_FILE).read_text(encoding="utf-8"))["tables"]
-    return {name: figures[name] for name in missing}
+    return Carried(
+        tables={name: past["tables"][name] for name in missing},
+        warnings={name: past["warnings"][name] for name in missing if name in past["warnings"]},
+        captures=captures,
+    )
+
+
+def _captures(warehouse: Warehouse) -> dict[str, str]:
+    """Hash of the files of every raw table."""
+    return {f"raw.{table}": _hash_files(warehouse.capture_files(table)) for table in RAW}
 
 
 def _file(build: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from pipeline.definitions import JOB, build_definitions
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 
+INTERRUPTED = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -23,6 +24,7 @@ def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: boo
 
     Raises:
         RotationError: a step failed; the message is the step's own, in one line.
+        KeyboardInterrupt: Ctrl-C, which Dagster makes a failure of the step.
     """
     _refuse_unusable(settings.home)
     job = build_definitions(settings, on_table).resolve_job_def(JOB)
@@ -33,7 +35,12 @@ def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: boo
         with dagster_instance(settings.home) as instance:
             result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     if not result.success:
-        raise RotationError(_first_failure(result, debug=debug))
+        error = _first_error(result)
+        if error is None:
+            raise RotationError("the build failed; run it again with --debug to see where")
+        if _causes(error)[-1].cls_name in INTERRUPTED:
+            raise KeyboardInterrupt
+        raise RotationError(error.to_string() if debug else _root(error))
 
 
 def dagster_instance(home: Path) -> dg.DagsterInstance:
@@ -47,20 +54,22 @@ def dagster_instance(home: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def _first_failure(result: dg.ExecuteInProcessResult, *, debug: bool) -> str:
-    for event in result.all_events:
-        data = event.event_specific_data
-        error = getattr(data, "error", None)
-        if event.is_failure and error is not None:
-            return error.to_string() if debug else _root(error)
-    return "the build failed; run it again with --debug to see where"
+def _first_error(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:
+    errors = (getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure)
+    return next((error for error in errors if error is not None), None)
+
+
+def _causes(error: SerializableErrorInfo) -> list[SerializableErrorInfo]:
+    """Return the error and what caused it, the innermost last."""
+    causes = [error]
+    while causes[-1].cause is not None:
+        causes.append(causes[-1].cause)
+    return causes
 
 
 def _root(error: SerializableErrorInfo) -> str:
     """In one line the message of our own exception, else of the innermost cause."""
-    causes = [error]
-    while causes[-1].cause is not None:
-        causes.append(causes[-1].cause)
+    causes = _causes(error)
     for cause in causes:
         name, _, message = cause.message.partition(": ")
         if name.startswith("pipeline.") and name.endswith("Error"):

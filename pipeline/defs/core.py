@@ -37,7 +37,9 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
         "core.instruments": lambda frame: reference.instruments(frame, config.instruments, is_synthetic=is_synthetic),
         "core.series": lambda frame: reference.series(frame, config.series, is_synthetic=is_synthetic),
         "core.sessions": lambda price, series: reference.sessions(_until(settings, price, series)),
-        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of),
+        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of).sort(
+            CONTRACTS["core.macro_releases"].primary_key()
+        ),
         "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
     }
     return [

@@ -54,8 +54,7 @@ def _mart(settings: Settings, model: Model) -> dg.AssetsDefinition:
             description={"description": model.description, "columns": json.dumps(texts)},
         )
         warnings = {one.test.expression: one.rows for one in broken}
-        if warnings:
-            warehouse.note("warnings", name, warnings)
+        warehouse.note("warnings", name, warnings)
         return dg.MaterializeResult(
             metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},
             check_results=[

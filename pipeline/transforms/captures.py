@@ -11,6 +11,8 @@ COMPARED = [*BAR, "dividend", "split_ratio"]
 VENDOR_NOISE = 1e-5  # relative; prices this near are the same
 HALF_A_CENT = 0.00501  # copies rounded to cents differ by up to this
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 1.5, 1.25)
+COPY = ["symbol", "captured_at", "origin"]  # two files of one folder may share their instant
+ADJUSTED_BARS = 60  # bars that differ: a quarter's, as far as one distribution reaches back
 SPLIT_TOLERANCE = 1e-3  # closes of a copy rounded to cents scatter this much around the ratio
 
 
@@ -49,11 +51,14 @@ def flagged(flags: pl.Expr, name: str, where: pl.Expr) -> pl.Expr:
 def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
     """One row per price that a later capture changed beyond vendor noise, in the shape of core.capture_edits.
 
+    Copies of one instant may differ; none of them is later.
+
     Args:
         captures: raw.price_captures, as captured (not rebased), so that a change of split basis shows.
     """
     pairs = _successive(captures)
-    kinds = _kinds(pairs).select("symbol", "captured_at", "kind")
+    kinds = _kinds(pairs).select(*COPY, "kind")
+    pairs = pairs.filter(pl.col("captured_at") > pl.col("old_captured_at"))
     edits = [
         pairs.filter(_differs(pl.col(name), pl.col(f"old_{name}"))).select(
             "symbol",
@@ -69,7 +74,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
     ]
     return (
         pl.concat(edits)
-        .join(kinds, on=["symbol", "captured_at"], how="left")
+        .join(kinds, on=COPY, how="left")
         .select(
             dataset=pl.lit("prices"),
             id="symbol",
@@ -89,22 +94,34 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
 def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
     """Copies whose closes are dividend-adjusted, seen by comparison with another copy of the symbol.
 
+    An adjusted copy differs on all bars before its last distribution. Where few bars differ, and few of the copy's
+    own up to the last of them, they were corrected: the rest of the copy, often all there is, must stay.
+
     Args:
         captures: on one split basis.
 
     Returns:
-        symbol, captured_at of the adjusted copy, up_to (last session that shows it), differing (rows), and
+        symbol, captured_at and origin of the adjusted copy, up_to (last session that shows it), differing (rows), and
         other_captured_at (the copy that shows it).
     """
     kinds = _kinds(_successive(captures)).filter(pl.col("kind") == "adjusted")
     newer_is_adjusted = pl.col("ratio") < 1
-    return kinds.select(
+    shown = kinds.select(
         "symbol",
         captured_at=pl.when(newer_is_adjusted).then("captured_at").otherwise("old_captured_at"),
+        origin=pl.when(newer_is_adjusted).then("origin").otherwise("old_origin"),
         other_captured_at=pl.when(newer_is_adjusted).then("old_captured_at").otherwise("captured_at"),
         up_to="last_session",
         differing="differing",
     )
+    own_bars = (
+        captures.join(shown, on=COPY)
+        .filter(pl.col("session_date") <= pl.col("up_to"))
+        .group_by(*COPY, "up_to", "differing")
+        .agg(bars=pl.len())
+    )
+    many = (pl.col("differing") >= ADJUSTED_BARS) | (2 * pl.col("differing") >= pl.col("bars"))
+    return shown.join(own_bars.filter(many), on=[*COPY, "up_to", "differing"], how="semi")
 
 
 def _successive(captures: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +129,7 @@ def _successive(captures: pl.DataFrame) -> pl.DataFrame:
     repeated = captures.filter(pl.struct(KEY).is_duplicated()) if captures.height else captures
     ordered = repeated.sort(*KEY, "captured_at", "origin")
     return ordered.with_columns(
-        pl.col(name).shift(1).over(KEY).alias(f"old_{name}") for name in [*COMPARED, "captured_at"]
+        pl.col(name).shift(1).over(KEY).alias(f"old_{name}") for name in [*COMPARED, "captured_at", "origin"]
     ).filter(pl.col("old_captured_at").is_not_null())
 
 
@@ -135,10 +152,11 @@ def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
     step = (ratio - 1).abs().diff()
     changed = (
         pairs.filter(_differs(pl.col("close"), pl.col("old_close")))
-        .sort("symbol", "captured_at", "session_date")
-        .group_by("symbol", "captured_at", maintain_order=True)
+        .sort(*COPY, "session_date")
+        .group_by(COPY, maintain_order=True)
         .agg(
             old_captured_at=pl.col("old_captured_at").last(),
+            old_origin=pl.col("old_origin").last(),
             ratio=ratio.median(),
             lowest=ratio.min(),
             highest=ratio.max(),

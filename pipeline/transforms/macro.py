@@ -10,20 +10,73 @@ from pipeline.config import ReleaseRule, Series
 from pipeline.contracts import core
 
 KEY = ["series_id", "observed_on"]
+UTC = pl.Datetime("us", "UTC")
 STEP = {"weekly": "1w", "monthly": "1mo", "quarterly": "1q", "annual": "1y"}  # daily series have no fixed step
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
 def macro_releases(captures: pl.DataFrame, series: Iterable[Series], as_of: dt.datetime | None = None) -> pl.DataFrame:
-    """Compute core.macro_releases from raw.macro_captures.
+    """Compute core.macro_releases from raw.macro_captures, sorted by key.
 
     The first value ever captured of an observation is available at its series' release rule, every different later
     value when it was captured. Values of series that are not configured are left out: without a release rule nobody
     can say when they were known.
     """
-    pieces = [_releases_of(captures.filter(pl.col("series_id") == one.series_id), one) for one in series]
-    releases = pl.concat([core.MacroReleases.create_empty(), *pieces])
+    series = list(series)
+    known = _changes(_with_absent_periods(captures, series))
+    first = pl.concat(
+        [known.clear().with_columns(by_rule=pl.lit(None, UTC)), *(_by_rule(known, one) for one in series)]
+    ).select(*KEY, "by_rule")
+    later = pl.col("seq") > 1
+    releases = known.join(first, on=KEY, maintain_order="left").select(
+        *KEY,
+        # a revision cannot be known before the first value
+        available_at=pl.when(later).then(pl.max_horizontal("captured_at", "by_rule")).otherwise("by_rule"),
+        seq="seq",
+        value="value",
+        availability=pl.when(later & pl.col("is_vintage")).then(pl.lit("vintage")).otherwise(pl.lit("rule")),
+        captured_at="captured_at",
+    )
     return releases if as_of is None else releases.filter(pl.col("available_at") <= as_of)
+
+
+def _with_absent_periods(captures: pl.DataFrame, series: list[Series]) -> pl.DataFrame:
+    """Captures of the configured series in the order of key and capture, with the periods that a source skipped."""
+    columns = [*KEY, "value", "captured_at", "is_vintage", "decimals"]
+    decimals = pl.DataFrame(
+        [(one.series_id, one.decimals) for one in series],
+        schema={"series_id": pl.String, "decimals": pl.Int64},
+        orient="row",
+    )
+    ordered = captures.join(decimals, on="series_id").sort(*KEY, "captured_at", "is_vintage", "origin")
+    absent = [_absent(ordered.filter(pl.col("series_id") == one.series_id), one) for one in series]
+    return pl.concat([ordered, *absent], how="diagonal").select(columns).sort(*KEY, "captured_at", maintain_order=True)
+
+
+def _changes(captures: pl.DataFrame) -> pl.DataFrame:
+    """The first value of every observation and each that differs from the one before it, numbered by `seq`.
+
+    Values equal at the published precision are no change. NULLs before the first value are left out: the source had
+    nothing yet.
+    """
+    has_value = pl.col("value").is_not_null()
+    published = (pl.col("value") * 10.0 ** pl.col("decimals")).round()
+    return (
+        captures.with_columns(observation=pl.struct(KEY).rle_id(), published=published)
+        .filter((has_value.cum_max() | ~has_value.any()).over("observation"))
+        .filter(
+            (pl.col("observation") != pl.col("observation").shift(1)).fill_null(True)
+            | ~pl.col("published").eq_missing(pl.col("published").shift(1))
+        )
+        .with_columns(seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("observation"))
+    )
+
+
+def _by_rule(known: pl.DataFrame, series: Series) -> pl.DataFrame:
+    """When the release rule makes each observation of one series public."""
+    return known.filter((pl.col("series_id") == series.series_id) & (pl.col("seq") == 1)).with_columns(
+        by_rule=available_at(series)
+    )
 
 
 def macro_latest(releases: pl.DataFrame) -> pl.DataFrame:
@@ -42,7 +95,7 @@ def macro_latest(releases: pl.DataFrame) -> pl.DataFrame:
 
 def available_at(series: Series) -> pl.Expr:
     """UTC instant at which the release rule of `series` makes each `observed_on` public."""
-    at = pl.lit(None, pl.Datetime("us", "UTC"))
+    at = pl.lit(None, UTC)
     rules = sorted(series.release, key=lambda rule: rule.since or dt.date.min)
     for rule in rules:
         applies = pl.lit(True) if rule.since is None else pl.col("observed_on") >= rule.since
@@ -89,53 +142,19 @@ def _after_week_of(observed: pl.Expr, rule: ReleaseRule) -> pl.Expr:
     return pl.when(early_january).then(day + pl.duration(days=7)).otherwise(day)
 
 
-def _releases_of(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
-    """All values of one series. Values equal at the published precision are no change."""
-    ordered = captures.sort("observed_on", "captured_at", "is_vintage", "origin")
-    known = (
-        pl.concat([ordered.select("observed_on", "value", "captured_at", "is_vintage"), _absent(ordered, series)])
-        .sort("observed_on", "captured_at", maintain_order=True)
-        .with_columns(published=pl.col("value").round(series.decimals), first_value=pl.col("value").is_not_null())
-        # the source had nothing yet: not a value that was later revised
-        .filter(
-            pl.col("first_value").cum_max().over("observed_on") | ~pl.col("first_value").any().over("observed_on")
-        )
-        .filter(
-            ~pl.col("published").eq_missing(pl.col("published").shift(1)).over("observed_on")
-            | (pl.int_range(pl.len()) == 0).over("observed_on")
-        )
-    )
-    return (
-        known.with_columns(
-            series_id=pl.lit(series.series_id),
-            seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("observed_on"),
-            by_rule=available_at(series),
-        )
-        .with_columns(
-            # a revision cannot be known before the first value
-            available_at=pl.when(pl.col("seq") == 1)
-            .then("by_rule")
-            .otherwise(pl.max_horizontal("captured_at", "by_rule")),
-            availability=pl.when((pl.col("seq") > 1) & pl.col("is_vintage"))
-            .then(pl.lit("vintage"))
-            .otherwise(pl.lit("rule")),
-        )
-        .select(core.MacroReleases.column_names())
-    )
-
-
 def _absent(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
     """Periods that the source skipped between two it served: rows with NULL, as if it had written a full stop.
 
     October 2025 has no unemployment rate: some copies leave it blank, others leave the row out.
     """
-    empty = captures.select("observed_on", "value", "captured_at", "is_vintage").clear()
     step = STEP.get(series.frequency)
-    served = captures.group_by("observed_on").agg(pl.col("captured_at").min()).sort("observed_on")
-    if step is None or served.height < 2:
-        return empty
-    gaps = (
-        served.with_columns(previous=pl.col("observed_on").shift(1))
+    if step is None:
+        return captures.clear()
+    return (
+        captures.group_by("observed_on")
+        .agg(pl.col("captured_at").min(), pl.col("decimals").first())
+        .sort("observed_on")
+        .with_columns(previous=pl.col("observed_on").shift(1))
         # two whole steps apart: a fiscal year that moved by a quarter leaves no hole
         .filter(pl.col("previous").dt.offset_by(step).dt.offset_by(step) <= pl.col("observed_on").dt.offset_by("3d"))
         .with_columns(
@@ -144,7 +163,12 @@ def _absent(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
             )
         )
         .explode("observed_on")
-    )
-    return gaps.select(
-        "observed_on", pl.lit(None, pl.Float64).alias("value"), "captured_at", pl.lit(False).alias("is_vintage")
+        .select(
+            pl.lit(series.series_id).alias("series_id"),
+            "observed_on",
+            pl.lit(None, pl.Float64).alias("value"),
+            "captured_at",
+            pl.lit(False).alias("is_vintage"),
+            "decimals",
+        )
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.config import Instrument
 from pipeline.contracts import core
-from pipeline.transforms.captures import KEY, adjusted_copies, flagged, on_newest_split_basis, price_edits
+from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis, price_edits
 
 ALREADY_REPORTED = dt.timedelta(days=5)  # a source that reports a split may date it a few days off
 
@@ -63,7 +63,7 @@ def _without_adjusted(captures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     spoken = captures.filter(replaceable)
     captures = captures.filter(~replaceable)
     shown = adjusted_copies(captures)
-    adjusted = captures.join(shown, on=["symbol", "captured_at"]).filter(pl.col("session_date") <= pl.col("up_to"))
+    adjusted = captures.join(shown, on=COPY).filter(pl.col("session_date") <= pl.col("up_to"))
     rejects = [
         _copy_reject(spoken, "closes are dividend-adjusted, and a copy that is not is at hand"),
         _copy_reject(adjusted, "closes look dividend-adjusted beside another copy of the symbol"),

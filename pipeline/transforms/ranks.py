@@ -1,7 +1,6 @@
 """Percentiles among all values so far, at chosen rows only.
 
-Polars ranks an expanding window too (`windows.expanding_percentile`), but every row of it and on one core; records
-need a tenth of the rows of a hundred and fifty series times twelve measures.
+Polars ranks an expanding window too (`windows.expanding_percentile`), but at every row; records need a tenth of them.
 """
 
 import numpy as np
@@ -9,53 +8,36 @@ import numpy as np
 BLOCK = 32  # rows of a block of time, and of a block of ranks
 
 
-def percentiles_so_far(values: np.ndarray, start: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(Average rank of each row's value among its own series' values so far, less 0.5) over their count.
+def percentiles_so_far(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(Average rank of each row's value among the values so far, less 0.5) over their count.
+
+    Counts what is earlier and smaller, and what is earlier and equal. Both time and rank are cut into blocks: a table
+    holds how many values lie in earlier blocks of both, and what is left is one block of time and one block of ranks
+    to look through for each row.
 
     Args:
-        values: series, one after the other, NaN where there is no value; float64, shape (n,).
-        start: of each position the first position of its series, shape (n,).
-        rows: ascending positions with a value, shape (q,).
+        x: values without gaps in the order of time, float64, shape (n,).
+        rows: positions, shape (q,).
 
     Returns:
         Fractions, shape (q,).
     """
-    first = np.flatnonzero(np.diff(start, prepend=-1))
-    end = np.append(first, len(values))[1:]
-    pieces = [
-        _percentiles(values[a:b], rows[i:j] - a)
-        for a, b, i, j in zip(first, end, np.searchsorted(rows, first), np.searchsorted(rows, end), strict=True)
-        if i < j
-    ]
-    return np.concatenate(pieces) if pieces else np.empty(0)
-
-
-def _percentiles(series: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Of one series: count what is earlier and smaller, and what is earlier and equal.
-
-    Both time and rank are cut into blocks. A table holds how many values lie in earlier blocks of both; what is left
-    is one block of time and one block of ranks to look through for each row.
-    """
-    valued = np.flatnonzero(~np.isnan(series))
-    x = series[valued]
-    n = len(x)
+    if not len(rows):
+        return np.empty(0)
     time_of = _order(x)
-    rank_of = np.empty(n, np.int32)
-    rank_of[time_of] = np.arange(n, dtype=np.int32)
-    blocks = -(-n // BLOCK)
-    cells = np.bincount(np.arange(n) // BLOCK * blocks + rank_of // BLOCK, minlength=blocks * blocks)
+    rank_of = np.empty_like(time_of)
+    rank_of[time_of] = np.arange(len(x), dtype=np.int32)
+    blocks = -(-len(x) // BLOCK)
+    cells = np.bincount(np.arange(len(x)) // BLOCK * blocks + rank_of // BLOCK, minlength=blocks * blocks)
     before = np.zeros((blocks + 1, blocks + 1), np.int32)
-    np.cumsum(cells.astype(np.int32).reshape(blocks, blocks).cumsum(0, dtype=np.int32), 1, out=before[1:, 1:])
+    before[1:, 1:] = cells.astype(np.int32).reshape(blocks, blocks).cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
 
-    time = np.searchsorted(valued, rows).astype(np.int32)
-    rank = rank_of[time]
-    in_time_block = _blocks(rank_of)[time // BLOCK] < rank[:, None]
-    in_rank_block = _blocks(time_of)[rank // BLOCK] < (time - time % BLOCK)[:, None]
+    time, rank = rows.astype(np.int32), rank_of[rows]
     lane = np.arange(BLOCK, dtype=np.int32)
-    in_time_block &= lane < (time % BLOCK)[:, None]
-    in_rank_block &= lane < (rank % BLOCK)[:, None]
+    in_time_block = (_blocks(rank_of)[time // BLOCK] < rank[:, None]) & (lane < (time % BLOCK)[:, None])
+    in_rank_block = (_blocks(time_of)[rank // BLOCK] < (time - time % BLOCK)[:, None]) & (lane < (rank % BLOCK)[:, None])
     earlier_not_above = (
-        before[time // BLOCK, rank // BLOCK] + in_time_block.sum(1, dtype=np.int32) + in_rank_block.sum(1, dtype=np.int32)
+        before[time // BLOCK, rank // BLOCK] + np.count_nonzero(in_time_block, 1) + np.count_nonzero(in_rank_block, 1)
     )
     earlier_equal = rank - _first_equal(x[time_of])[rank]
     average_rank = earlier_not_above - earlier_equal / 2 + 1

@@ -1,28 +1,44 @@
-"""Records: "the best since". Definitions, section 2."""
+"""Records: "the best since". Definitions, section 2.
 
-from collections.abc import Iterable
+Polars computes the measures; what follows runs series by series in NumPy, because a series fits a processor's cache
+and the whole table does not. Nothing loops over rows.
+"""
+
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from pipeline.contracts.derived import RECORD_WINDOWS
+from pipeline.contracts import derived
 from pipeline.transforms.ranks import percentiles_so_far
 from pipeline.transforms.relative_strength import spread_pp
-from pipeline.transforms.windows import (
-    GROUP,
-    MIN_RECORD_VALUES,
-    RECORD_TOLERANCE,
-    change,
-    divided,
-    levels,
-    pair_levels,
-)
+from pipeline.transforms.windows import GROUP, MIN_RECORD_VALUES, RECORD_TOLERANCE, change, levels, pair_levels
 
 KEY = ["symbol", "benchmark", "basis"]
-MEASURES = pl.Enum(sorted([*(f"ret_{n}d" for n in RECORD_WINDOWS), *(f"spread_{n}d_pp" for n in RECORD_WINDOWS), "close", "ratio"]))
-DIRECTIONS = pl.Enum(["high", "low"])
+DIRECTIONS = {"high": 1.0, "low": -1.0}
 MIN_SESSIONS_BEYOND_WINDOW = 20  # a record must reach back at least this much further than its own window
+
+
+class Measure(NamedTuple):
+    """What is measured over how many sessions, and whether values are equal within a relative or an absolute 1e-9."""
+
+    window: int
+    value: pl.Expr
+    is_level: bool
+
+
+class Found(NamedTuple):
+    """Records of one series in one direction: positions in the series, and figures, all of shape (r,)."""
+
+    row: np.ndarray
+    value: np.ndarray
+    since: np.ndarray  # position, -1: never
+    sessions_since: np.ndarray
+    first: np.ndarray  # position of the first value
+    z_score: np.ndarray
+    percentile: np.ndarray
 
 
 def records(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
@@ -30,173 +46,144 @@ def records(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFr
 
     A move that is no record has no row.
     """
-    single = levels(prices).with_columns(benchmark=pl.lit(None, pl.String))
-    paired = pair_levels(prices, pairs).with_columns(ratio=pl.col("level") / pl.col("benchmark_level"))
-    return pl.concat([_of(single, _single_measures()), _of(paired, _pair_measures())])
+    level, ratio = pl.col("level"), pl.col("ratio")
+    single = {f"ret_{n}d": Measure(n, change(level, n), is_level=False) for n in derived.RECORD_WINDOWS}
+    paired = {f"spread_{n}d_pp": Measure(n, spread_pp(n), is_level=False) for n in derived.RECORD_WINDOWS}
+    symbols = levels(prices).with_columns(benchmark=pl.lit(None, pl.String))
+    ratios = pair_levels(prices, pairs).with_columns(ratio=level / pl.col("benchmark_level"))
+    tables = (
+        (symbols, {**single, "close": Measure(1, level, is_level=True)}),
+        (ratios, {**paired, "ratio": Measure(1, ratio, is_level=True)}),
+    )
+    with ThreadPoolExecutor(len(tables)) as pool:  # NumPy lets go of the interpreter: two cores share the work
+        found = pool.map(_records, *zip(*tables, strict=True))
+    return pl.concat(table.select(derived.Records.column_names()) for table in found)
 
 
-def _single_measures() -> dict[str, tuple[int, pl.Expr]]:
-    windows = {f"ret_{n}d": (n, change(pl.col("level"), n)) for n in RECORD_WINDOWS}
-    return {**windows, "close": (1, pl.col("level"))}
+def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:
+    """Records of all measures of these series, sorted by series, measure, direction and session."""
+    names = sorted(measures)
+    values = bars.select(measures[name].value.over(GROUP).alias(name) for name in names)
+    numbers = {name: values[name].to_numpy() for name in names}
+    first = np.flatnonzero(np.diff(bars[GROUP].to_numpy(), prepend=-1))
+    found: list[Found] = []
+    labels: list[tuple[str, str]] = []
+    for start, end in zip(first, np.append(first, bars.height)[1:], strict=True):
+        for name in names:
+            for direction, one in _of_series(numbers[name][start:end], measures[name]):
+                since = np.where(one.since < 0, -1, one.since + start)
+                labels.append((name, direction))
+                found.append(one._replace(row=one.row + start, since=since, first=one.first + start))
+    return _table(bars, labels, found)
 
 
-def _pair_measures() -> dict[str, tuple[int, pl.Expr]]:
-    windows = {f"spread_{n}d_pp": (n, spread_pp(n)) for n in RECORD_WINDOWS}
-    return {**windows, "ratio": (1, pl.col("ratio"))}
-
-
-def _of(bars: pl.DataFrame, measures: dict[str, tuple[int, pl.Expr]]) -> pl.DataFrame:
-    """Records of all measures of these series, sorted by series, measure, direction and session.
-
-    Measures are independent and most of the work is NumPy's, on one core: hence the threads.
-    """
-    group = bars[GROUP].to_numpy()
-    start = np.flatnonzero(np.diff(group, prepend=-1))[group]  # of each row: the first row of its series
-    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
-        tasks = [pool.submit(_of_measure, bars, start, name, *measures[name]) for name in measures]
-        found = pl.concat([task.result() for task in tasks])
-    found = found.sort(GROUP, "measure", "direction", "row")
-    of_row = bars.select(*KEY, "session_date")[found["row"]]
-    since_date = bars["session_date"].gather(found["since_row"])
-    return pl.concat([of_row, found], how="horizontal").select(
-        *KEY,
-        pl.col("measure", "direction").cast(pl.String),
-        "session_date",
-        "value",
-        pl.when(~pl.col("is_all_time")).then(since_date).alias("since_date"),
-        pl.when(~pl.col("is_all_time")).then("sessions_since").alias("sessions_since"),
-        "is_all_time",
-        "history_start",
-        "z_score",
-        "percentile",
+def _table(bars: pl.DataFrame, labels: list[tuple[str, str]], found: list[Found]) -> pl.DataFrame:
+    """Put the pieces together; positions become keys and dates."""
+    if not found:
+        return derived.Records.create_empty()
+    whole = Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    names = pl.DataFrame(labels, schema=["measure", "direction"], orient="row")
+    names = names[np.repeat(np.arange(len(found)), [len(one.row) for one in found])]
+    dates = bars["session_date"]
+    is_all_time = pl.Series(whole.since < 0)
+    return bars.select(*KEY, "session_date")[whole.row].with_columns(
+        names["measure"],
+        names["direction"],
+        value=pl.Series(whole.value),
+        since_date=pl.select(pl.when(~is_all_time).then(dates.gather(np.maximum(whole.since, 0)))).to_series(),
+        sessions_since=pl.select(pl.when(~is_all_time).then(pl.Series(whole.sessions_since))).to_series(),
+        is_all_time=is_all_time,
+        history_start=dates.gather(whole.first),
+        z_score=pl.Series(whole.z_score),
+        percentile=pl.Series(whole.percentile),
     )
 
 
-def _of_measure(bars: pl.DataFrame, start: np.ndarray, name: str, window: int, measure: pl.Expr) -> pl.DataFrame:
-    """Both directions of one measure: row and since_row in `bars`, and the figures of the row.
-
-    Levels are equal within a relative, returns and spreads within an absolute 1e-9.
-    """
-    x = pl.col("x")
-    values = bars.select(GROUP, "session_date", measure.over(GROUP).alias("x")).with_columns(
-        value_no=x.is_not_null().cum_sum().cast(pl.Int64).over(GROUP),
-        history_start=pl.col("session_date").filter(x.is_not_null()).first().over(GROUP),
-        **_sums(x),
-    )
-    numbers = values["x"].to_numpy()
-    tolerance = RECORD_TOLERANCE * (np.abs(numbers) if name in ("close", "ratio") else np.ones_like(numbers))
+def _of_series(x: np.ndarray, measure: Measure) -> Iterator[tuple[str, Found]]:
+    """Records of one series, whose missing values are NaN, in both directions."""
+    valued = np.flatnonzero(~np.isnan(x))
+    tolerance = RECORD_TOLERANCE * (np.abs(x) if measure.is_level else 1.0)
     rows, since = {}, {}
-    is_candidate = np.zeros(len(numbers), bool)
-    maxima = None
-    for direction, sign in (("high", 1.0), ("low", -1.0)):
-        signed = np.where(np.isnan(numbers), -np.inf, sign * numbers)
-        maxima = running_maxima(signed, start, reuse=maxima)
-        wanted = signed - tolerance
-        candidates = _candidates(maxima, wanted, start, window)
-        is_candidate[candidates] = True
-        rows[direction] = candidates
-        since[direction] = last_at_least(maxima, wanted[candidates], candidates - window, start[candidates])
-    percentile = np.full(len(numbers), np.nan)
-    percentile[is_candidate] = percentiles_so_far(numbers, start, np.flatnonzero(is_candidate))
-    values = values.with_columns(percentile=pl.Series(percentile))
-    return pl.concat(
-        _published(values, rows[direction], since[direction], window).with_columns(
-            measure=pl.lit(name, MEASURES), direction=pl.lit(direction, DIRECTIONS)
+    for direction, sign in DIRECTIONS.items():
+        maxima = running_maxima(np.where(np.isnan(x), -np.inf, sign * x))
+        wanted = sign * x - tolerance
+        rows[direction] = _candidates(maxima, wanted, measure.window)
+        since[direction] = last_at_least(maxima, wanted[rows[direction]], rows[direction] - measure.window)
+    # number of each value among the values: what sessions_since counts
+    number = np.cumsum(~np.isnan(x)) - 1
+    either = np.concatenate(list(rows.values()))
+    percentile = percentiles_so_far(x[valued], number[either])
+    z_score = _z_scores(x[valued], number[either])
+    parts = np.cumsum([0, *(len(one) for one in rows.values())])
+    for (direction, row), begin in zip(rows.items(), parts[:-1], strict=True):
+        one = Found(
+            row=row,
+            value=x[row],
+            since=since[direction],
+            sessions_since=number[row] - number[since[direction]],
+            first=np.full(len(row), valued[0] if len(valued) else 0),
+            z_score=z_score[begin : begin + len(row)],
+            percentile=percentile[begin : begin + len(row)],
         )
-        for direction in rows
-    )
+        is_all_time = one.since < 0
+        far = ~is_all_time & (one.sessions_since >= measure.window + MIN_SESSIONS_BEYOND_WINDOW)
+        kept = far | (is_all_time & (number[row] + 1 >= MIN_RECORD_VALUES))
+        yield direction, Found(*(part[kept] for part in one))
 
 
-def _sums(x: pl.Expr) -> dict[str, pl.Expr]:
-    """Running sums of x less its first value (so that a constant series has an SD of exactly zero), and of squares."""
-    centred = x - x.drop_nulls().first()
-    return {
-        "centred": centred.over(GROUP),
-        "total": centred.cum_sum().over(GROUP),
-        "squares": (centred**2).cum_sum().over(GROUP),
-    }
+def _z_scores(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(x less the mean of all x before it) over their sample SD, from the 253rd value; NaN where there is none.
+
+    Sums are taken of x less its first value, so that a constant series has an SD of exactly zero.
+    """
+    centred = x - x[:1]
+    here, n = centred[rows], rows.astype(float)
+    total = np.cumsum(centred)[rows] - here
+    squares = np.cumsum(centred**2)[rows] - here**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt(np.maximum((squares - total**2 / n) / (n - 1), 0))
+        z = (here - total / n) / deviation
+    return np.where((rows + 1 >= MIN_RECORD_VALUES) & (deviation > 0), z, np.nan)
 
 
-def _z_score() -> pl.Expr:
-    """(x less the mean of all x before it) over their sample SD, from the 253rd value."""
-    n = pl.col("value_no").cast(pl.Float64) - 1
-    total, squares = pl.col("total") - pl.col("centred"), pl.col("squares") - pl.col("centred") ** 2
-    variance = (squares - total**2 / n) / (n - 1)
-    z = divided(pl.col("centred") - total / n, variance.clip(0).sqrt())
-    return pl.when(pl.col("value_no") >= MIN_RECORD_VALUES).then(z)
-
-
-def _candidates(maxima: np.ndarray, wanted: np.ndarray, start: np.ndarray, window: int) -> np.ndarray:
+def _candidates(maxima: list[np.ndarray], wanted: np.ndarray, window: int) -> np.ndarray:
     """Rows that exceed the 20 values before their own window: all that can be published, and few.
 
-    A row whose 20 values would reach back beyond its own series has too short a history to be published.
+    A row without so many values before it has too short a history to be published.
     """
+    reach = window + MIN_SESSIONS_BEYOND_WINDOW - 1
+    if len(wanted) <= reach:
+        return np.empty(0, np.int64)
     level = MIN_SESSIONS_BEYOND_WINDOW.bit_length() - 1  # two stretches of 16 cover 20
     spare = MIN_SESSIONS_BEYOND_WINDOW - 2**level
-    row = np.arange(len(wanted))
-    newest = np.maximum(row - window, 0)
-    barrier = np.maximum(maxima[level][newest], maxima[level][np.maximum(newest - spare, 0)])
-    reaches = row - window - MIN_SESSIONS_BEYOND_WINDOW + 1 >= start
-    return np.flatnonzero(reaches & (wanted > -np.inf) & (barrier < wanted))
+    newest = np.arange(reach, len(wanted)) - window
+    barrier = np.maximum(maxima[level][newest], maxima[level][newest - spare])
+    return np.flatnonzero(barrier < wanted[reach:]) + reach
 
 
-def running_maxima(values: np.ndarray, start: np.ndarray, reuse: np.ndarray | None = None) -> np.ndarray:
-    """Sparse table: level k holds at each position the maximum of the 2^k values that end there.
-
-    Args:
-        values: series, one after the other, float64, shape (n,). A stretch may reach into the series before its own;
-            `last_at_least` never asks for such a one.
-        start: of each position the first position of its series, shape (n,).
-        reuse: a table of the same shape to overwrite: fresh memory costs as much as the maxima.
-
-    Returns:
-        shape (levels, n), with levels enough for the longest series.
-    """
-    longest = int(np.max(np.arange(len(values)) - start + 1, initial=2**4))
-    table = np.empty((longest.bit_length(), len(values))) if reuse is None else reuse
-    table[0] = values
-    for k in range(1, len(table)):
-        half = 2 ** (k - 1)
-        table[k, :half] = table[k - 1, :half]
-        np.maximum(table[k - 1, half:], table[k - 1, :-half], out=table[k, half:])
+def running_maxima(x: np.ndarray) -> list[np.ndarray]:
+    """Sparse table: level k holds at each position the maximum of the 2^k values that end there (at most all)."""
+    table = [x]
+    for k in range(len(x).bit_length()):
+        half = 2**k
+        wider = table[-1].copy()
+        np.maximum(table[-1][half:], table[-1][:-half], out=wider[half:])
+        table.append(wider)
     return table
 
 
-def last_at_least(maxima: np.ndarray, wanted: np.ndarray, upto: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """For each query the last position p with start <= p <= upto whose value is at least `wanted`, or -1.
+def last_at_least(maxima: list[np.ndarray], wanted: np.ndarray, upto: np.ndarray) -> np.ndarray:
+    """For each query the last position p <= upto whose value is at least `wanted`, or -1.
 
     The table is walked from its widest level down, each step skipping a stretch that is wholly below `wanted`:
     log2(n) steps for all queries at once instead of a loop over rows.
 
     Args:
-        maxima: of `running_maxima`, shape (levels, n).
-        wanted, upto, start: per query, shape (q,).
+        maxima: of `running_maxima`, each of shape (n,).
+        wanted, upto: per query, shape (q,).
     """
     position = upto.copy()
     for k in range(len(maxima) - 1, -1, -1):
-        fits = position - 2**k + 1 >= start
-        skips = fits & (maxima[k][np.where(fits, position, 0)] < wanted)
-        position[skips] -= 2**k
-    return np.where(position >= start, position, -1)
-
-
-def _published(values: pl.DataFrame, rows: np.ndarray, since: np.ndarray, window: int) -> pl.DataFrame:
-    numbers = values["value_no"]
-    since_row = pl.Series(np.maximum(since, 0))
-    return (
-        values[rows]
-        .with_columns(
-            z_score=_z_score(),
-            row=pl.Series(rows),
-            since_row=since_row,
-            is_all_time=pl.Series(since < 0),
-            sessions_since=pl.col("value_no") - numbers.gather(since_row),
-        )
-        .filter(
-            (~pl.col("is_all_time") & (pl.col("sessions_since") >= window + MIN_SESSIONS_BEYOND_WINDOW))
-            | (pl.col("is_all_time") & (pl.col("value_no") >= MIN_RECORD_VALUES))
-        )
-        .select(
-            GROUP, "row", "since_row", "is_all_time", "sessions_since", "history_start", "percentile", "z_score", value="x"
-        )
-    )
+        fits = position - 2**k + 1 >= 0
+        position -= (fits & (maxima[k][position] < wanted)) * 2**k
+    return position

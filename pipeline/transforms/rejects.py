@@ -52,14 +52,15 @@ def rejects(
 
 
 def macro_edits(releases: pl.DataFrame) -> pl.DataFrame:
-    """Every macro value that replaced an earlier one, in the shape of core.capture_edits."""
-    key = ["series_id", "observed_on"]
+    """Every macro value that replaced an earlier one, in the shape of core.capture_edits.
+
+    Args:
+        releases: core.macro_releases, sorted by key, so that the value before stands in the row before.
+    """
     return (
-        releases.sort(*key, "seq")
-        .with_columns(
-            old_value=pl.col("value").shift(1).over(key), old_captured_at=pl.col("captured_at").shift(1).over(key)
-        )
-        .filter(pl.col("seq") > 1)
+        releases.with_columns(old_value=pl.col("value").shift(1), old_captured_at=pl.col("captured_at").shift(1))
+        # two copies of one instant that differ are no edit of each other
+        .filter((pl.col("seq") > 1) & (pl.col("captured_at") > pl.col("old_captured_at")))
         .select(
             dataset=pl.lit("macro"),
             id="series_id",

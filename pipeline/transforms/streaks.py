@@ -1,7 +1,9 @@
 """Streaks: runs of sessions on which a rule on the daily return held. Definitions, section 2."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline.config import StreakRule
@@ -12,134 +14,83 @@ ALLOWED_MISSES = (0, 1)
 MIN_HITS = 2
 
 
+class Windows(NamedTuple):
+    """Streaks as ranges of rows: the first and the last, both hits, and how many misses lie inside."""
+
+    first: np.ndarray
+    last: np.ndarray
+    misses: np.ndarray
+
+
 def streak_events(prices: pl.DataFrame, rules: Iterable[StreakRule]) -> pl.DataFrame:
     """Compute derived.streak_events from core.prices.
 
     A streak starts and ends on a hit, holds at most `allowed_misses` misses and lies inside no larger such window.
     """
-    bars = levels(prices).with_columns(
-        ret=change(pl.col("level"), 1).over(GROUP),
-        before=pl.col("level").shift(1).over(GROUP),
-        bar=pl.int_range(pl.len()).over(GROUP),
-        bars=pl.len().over(GROUP),
-    )
-    dates = bars.select(GROUP, "bar", confirmed_on="session_date")
-    names = bars.select(GROUP, *KEY).unique(GROUP)
+    bars = levels(prices).with_columns(ret=change(pl.col("level"), 1).over(GROUP))
+    ret, group = bars["ret"].to_numpy(), bars[GROUP].to_numpy()
     events = [
-        _windows(runs, misses).with_columns(rule=pl.lit(rule.rule), allowed_misses=pl.lit(misses, pl.Int64))
-        for rule in rules
-        for runs in [_runs(bars, rule)]
-        for misses in ALLOWED_MISSES
+        _events(bars, largest_windows(is_hit(ret, rule), group, allowed), rule.rule, allowed)
+        for rule in sorted(rules, key=lambda rule: rule.rule)
+        for allowed in ALLOWED_MISSES
     ]
-    return (
-        pl.concat(events)
-        .filter(pl.col("hits") >= MIN_HITS)
-        .with_columns(bar=pl.col("end_bar") + pl.col("allowed_misses") - pl.col("misses") + 1)
-        .join(dates, on=[GROUP, "bar"], how="left")
-        .join(names, on=GROUP)
-        .with_columns(is_open=pl.col("confirmed_on").is_null())
-        .select(
-            *KEY,
-            "rule",
-            "allowed_misses",
-            "start_date",
-            "end_date",
-            "hits",
-            "sessions",
-            "cum_return",
-            "max_ret_1d",
-            "min_ret_1d",
-            "confirmed_on",
-            "is_open",
-        )
-        .sort(*KEY, "rule", "allowed_misses", "start_date")
-    )
+    # sorted by series alone, for the rest already is
+    found = pl.concat(events).sort(GROUP, maintain_order=True)
+    return found.join(bars.select(GROUP, *KEY).unique(GROUP), on=GROUP, maintain_order="left").drop(GROUP)
 
 
-def hit(rule: StreakRule) -> pl.Expr:
-    """TRUE where the daily return `ret` meets the rule; a NULL return is a miss.
+def is_hit(ret: np.ndarray, rule: StreakRule) -> np.ndarray:
+    """TRUE where the daily return meets the rule; a missing return (NaN) is a miss.
 
     A threshold of zero means zero beyond vendor noise; other thresholds are strict on unrounded returns.
     """
     if rule.above is not None:
-        met = pl.col("ret") > (rule.above or RETURN_TOLERANCE)
-    else:
-        met = pl.col("ret") < (rule.below or -RETURN_TOLERANCE)
-    return met.fill_null(False)
+        return ret > (rule.above or RETURN_TOLERANCE)
+    return ret < (rule.below or -RETURN_TOLERANCE)
 
 
-def _runs(bars: pl.DataFrame, rule: StreakRule) -> pl.DataFrame:
-    """One row per unbroken run of hits, with the return of the miss right before it.
+def largest_windows(hit: np.ndarray, group: np.ndarray, allowed: int) -> Windows:
+    """Find the windows with at most `allowed` (0 or 1) misses that lie in no larger one.
 
-    Misses before a run grow from run to run, so they also number the runs.
+    Args:
+        hit, group: of every row, series one after the other.
     """
-    is_hit = hit(rule)
-    marked = bars.with_columns(is_hit=is_hit).with_columns(misses_before=(~pl.col("is_hit")).cum_sum().over(GROUP))
-    hits = (
-        marked.filter("is_hit")
-        .group_by(GROUP, "misses_before", maintain_order=True)
-        .agg(
-            start_bar=pl.col("bar").first(),
-            end_bar=pl.col("bar").last(),
-            start_date=pl.col("session_date").first(),
-            end_date=pl.col("session_date").last(),
-            before=pl.col("before").first(),
-            level=pl.col("level").last(),
-            hits=pl.len().cast(pl.Int64),
-            high=pl.col("ret").max(),
-            low=pl.col("ret").min(),
-        )
-    )
-    # the k-th miss stands right before the run that has k misses before it
-    misses = marked.filter(~pl.col("is_hit")).select(GROUP, "misses_before", miss="ret")
-    return hits.join(misses, on=[GROUP, "misses_before"], how="left", maintain_order="left")
-
-
-def _windows(runs: pl.DataFrame, allowed: int) -> pl.DataFrame:
-    """Join runs into the largest windows with at most `allowed` misses (0 or 1)."""
+    same = np.append(False, group[1:] == group[:-1])
+    first = np.flatnonzero(hit & ~(np.append(False, hit[:-1]) & same))
+    last = np.flatnonzero(hit & ~np.append(hit[1:] & same[1:], False))
     if allowed == 0:
-        return runs.select(
-            GROUP,
-            "start_date",
-            "end_date",
-            "end_bar",
-            "hits",
-            sessions="hits",
-            misses=pl.lit(0, pl.Int64),
-            cum_return=pl.col("level") / pl.col("before") - 1,
-            max_ret_1d="high",
-            min_ret_1d="low",
-        )
-    reaches = (pl.col("misses_before").shift(-1) - pl.col("misses_before") == 1).over(GROUP).fill_null(False)
-    reached = reaches.shift(1).over(GROUP).fill_null(False)
-    columns = ("end_date", "end_bar", "hits", "level", "high", "low")
-    following = {name: pl.col(name).shift(-1).over(GROUP) for name in columns}
-    miss = pl.col("miss").shift(-1).over(GROUP)
+        return Windows(first, last, np.zeros_like(first))
+    # a run joins the next one across a single miss; a run that the one before has joined is no window of its own
+    reaches = np.zeros(len(first), bool)
+    reaches[:-1] = (first[1:] - last[:-1] == 2) & (group[first[1:]] == group[last[:-1]])
+    reached = np.roll(reaches, 1)  # the last run reaches none, so nothing wraps around
+    is_window = reaches | ~reached
+    end = np.where(reaches, np.roll(last, -1), last)
+    return Windows(first[is_window], end[is_window], reaches[is_window].astype(first.dtype))
 
-    def joined(name: str, both: pl.Expr) -> pl.Expr:
-        return pl.when("reaches").then(both).otherwise(pl.col(name))
 
-    return (
-        runs.with_columns(reaches=reaches, reached=reached)
-        .with_columns(
-            end_date=joined("end_date", following["end_date"]),
-            end_bar=joined("end_bar", following["end_bar"]),
-            hits=joined("hits", pl.col("hits") + following["hits"]),
-            level=joined("level", following["level"]),
-            high=joined("high", pl.max_horizontal(pl.col("high"), following["high"], miss)),
-            low=joined("low", pl.min_horizontal(pl.col("low"), following["low"], miss)),
-        )
-        .filter(pl.col("reaches") | ~pl.col("reached"))
-        .select(
-            GROUP,
-            "start_date",
-            "end_date",
-            "end_bar",
-            "hits",
-            sessions=pl.col("end_bar") - pl.col("start_bar") + 1,
-            misses=pl.col("reaches").cast(pl.Int64),
-            cum_return=pl.col("level") / pl.col("before") - 1,
-            max_ret_1d="high",
-            min_ret_1d="low",
-        )
+def _events(bars: pl.DataFrame, windows: Windows, rule: str, allowed: int) -> pl.DataFrame:
+    sessions = windows.last - windows.first + 1
+    many = sessions - windows.misses >= MIN_HITS
+    first, last, misses = windows.first[many], windows.last[many], windows.misses[many]
+    group, dates, level = bars[GROUP], bars["session_date"], bars["level"]
+    # as many misses after the last hit as settle that it stays the last one
+    confirming = pl.Series(last + allowed - misses + 1)
+    settled = confirming < bars.height
+    confirming = confirming.clip(upper_bound=max(bars.height - 1, 0))
+    settled &= group.gather(confirming) == group.gather(last)
+    ranges = np.column_stack([first, last + 1]).ravel()
+    ret = np.append(bars["ret"].to_numpy(), np.nan)  # the end of a range may be the end of the rows
+    return pl.DataFrame({GROUP: group.gather(last)}).with_columns(
+        rule=pl.lit(rule),
+        allowed_misses=pl.lit(allowed, pl.Int64),
+        start_date=dates.gather(first),
+        end_date=dates.gather(last),
+        hits=pl.Series(last - first + 1 - misses),
+        sessions=pl.Series(last - first + 1),
+        cum_return=level.gather(last) / level.gather(first - 1) - 1,
+        max_ret_1d=pl.Series(np.fmax.reduceat(ret, ranges)[::2] if len(ranges) else ret[:0]),
+        min_ret_1d=pl.Series(np.fmin.reduceat(ret, ranges)[::2] if len(ranges) else ret[:0]),
+        confirmed_on=pl.select(pl.when(settled).then(dates.gather(confirming))).to_series(),
+        is_open=~settled,
     )

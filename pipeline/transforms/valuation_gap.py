@@ -95,9 +95,11 @@ def _expanding_residual() -> pl.Expr:
 
 
 def _widest_since(bars: pl.DataFrame) -> pl.Series:
-    group = bars.select(pl.struct(KEY).rle_id()).to_series().to_numpy()
-    start = np.flatnonzero(np.diff(group, prepend=-1))[group]
-    x = bars["log_price_ratio"].to_numpy()
-    since = last_at_least(running_maxima(x, start), x - RECORD_TOLERANCE, np.arange(len(x)) - 1, start)
-    dates = bars["session_date"].gather(np.maximum(since, 0)) if len(x) else bars["session_date"]
-    return pl.select(pl.when(pl.Series(since >= 0)).then(dates)).to_series()
+    """Per row the latest earlier session of the pair with a log_price_ratio at least as high, or NULL."""
+    pieces = [pl.Series(dtype=pl.Date)]
+    for pair in bars.partition_by(KEY, maintain_order=True):
+        x = pair["log_price_ratio"].to_numpy()
+        since = last_at_least(running_maxima(x), x - RECORD_TOLERANCE, np.arange(len(x)) - 1)
+        earlier = pair["session_date"].gather(np.maximum(since, 0))
+        pieces.append(pl.select(pl.when(pl.Series(since >= 0)).then(earlier)).to_series())
+    return pl.concat(pieces)

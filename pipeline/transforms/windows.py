@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import polars as pl
 
 GROUP = "group"
+BAR_KEY = ("symbol", "session_date", "session_no")
 MAX_MISSING_SESSIONS = 10  # more XNYS sessions than this missing inside a window make its value NULL
 RETURN_TOLERANCE = 1e-6  # vendor noise: a return this near to zero is zero
 RECORD_TOLERANCE = 1e-9
@@ -53,16 +54,25 @@ def expanding_percentile(x: pl.Expr) -> pl.Expr:
 def levels(prices: pl.DataFrame) -> pl.DataFrame:
     """Stack core.prices into one row per symbol, basis and session.
 
+    Args:
+        prices: core.prices, sorted by key.
+
     Returns:
         symbol, basis (price: close; total: total-return index, funds only), session_date, session_no, level, group;
         sorted by key.
     """
-    keys = [pl.col("session_date"), pl.col("session_no")]
-    price = prices.select("symbol", pl.lit("price").alias("basis"), *keys, level="close")
-    total = prices.filter(pl.col("total_return_index").is_not_null()).select(
-        "symbol", pl.lit("total").alias("basis"), *keys, level="total_return_index"
+    numbered = prices.select(
+        "symbol", "session_date", "session_no", "close", "total_return_index", series=pl.col("symbol").rle_id() * 2
     )
-    return _grouped(pl.concat([price, total]), "symbol", "basis")
+    price = numbered.select(*BAR_KEY, basis=pl.lit("price"), level="close", series="series")
+    total = numbered.filter(pl.col("total_return_index").is_not_null()).select(
+        *BAR_KEY, basis=pl.lit("total"), level="total_return_index", series=pl.col("series") + 1
+    )
+    return (
+        pl.concat([price, total])
+        .sort("series", maintain_order=True)
+        .select("symbol", "basis", "session_date", "session_no", "level", pl.col("series").rle_id().alias(GROUP))
+    )
 
 
 def pair_levels(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
@@ -72,16 +82,32 @@ def pair_levels(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.Da
         symbol, benchmark, basis, session_date, session_no, level, benchmark_level, group; sorted by key. `total`
         exists only where both are funds.
     """
-    listed = pl.DataFrame(list(pairs), schema={"symbol": pl.String, "benchmark": pl.String}, orient="row").unique()
     every = levels(prices)
-    other = every.select(benchmark="symbol", basis="basis", session_date="session_date", benchmark_level="level")
-    joined = (
-        listed.join(every, on="symbol")
-        .join(other, on=["benchmark", "basis", "session_date"])
-        .select("symbol", "benchmark", "basis", "session_date", "session_no", "level", "benchmark_level")
+    names = every.select("symbol", "basis", series=GROUP).unique(maintain_order=True)
+    listed = (
+        pl.DataFrame(list(pairs), schema={"symbol": pl.String, "benchmark": pl.String}, orient="row")
+        .unique()
+        .join(names, on="symbol")
+        .join(names.rename({"symbol": "benchmark", "series": "other"}), on=["benchmark", "basis"])
+        .sort("symbol", "benchmark", "basis")
+        .with_row_index("pair")
     )
-    return _grouped(joined, "symbol", "benchmark", "basis")
-
-
-def _grouped(rows: pl.DataFrame, *key: str) -> pl.DataFrame:
-    return rows.sort(*key, "session_date").with_columns(pl.struct(key).rle_id().alias(GROUP))
+    rows = every.select("session_date", "session_no", "level", series=GROUP)
+    return (
+        listed.join(rows, on="series", maintain_order="left_right")
+        .join(
+            rows.select("session_no", other="series", benchmark_level="level"),
+            on=["other", "session_no"],
+            maintain_order="left",
+        )
+        .select(
+            "symbol",
+            "benchmark",
+            "basis",
+            "session_date",
+            "session_no",
+            "level",
+            "benchmark_level",
+            pl.col("pair").rle_id().alias(GROUP),
+        )
+    )

@@ -29,8 +29,8 @@ def days() -> list[dt.date]:
 
 def bars(close: dict[dt.date, float]) -> str:
     """Return a price file as a vendor writes it."""
-    lines = [f"{day},{price},{price},{price},{price},1000,0,0" for day, price in close.items()]
-    return "\n".join(["Date,Open,High,Low,Close,Volume,Dividends,Stock Splits", *lines, ""])
+    lines = [f"{day},{price},{price},{price},{price},{price},1000,0,0" for day, price in close.items()]
+    return "\n".join(["Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits", *lines, ""])
 
 
 def write_folder(folder: Path) -> Path:

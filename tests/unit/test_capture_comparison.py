@@ -47,7 +47,9 @@ def test_one_plausible_ratio_throughout_is_a_change_of_split_basis(ratio: float)
 def test_two_splits_are_applied_one_after_the_other():
     # 4 for 1 between January and February, 2 for 1 between February and March
     found = rebased(
-        copy(JANUARY, 80.0, 88.0, 96.0), copy(FEBRUARY, None, 22.0, 24.0, 26.0), copy(MARCH, None, None, 12.0, 13.0, 14.0)
+        copy(JANUARY, 80.0, 88.0, 96.0),
+        copy(FEBRUARY, None, 22.0, 24.0, 26.0),
+        copy(MARCH, None, None, 12.0, 13.0, 14.0),
     )
     assert [found[JANUARY, session(i)] for i in range(3)] == pytest.approx([10.0, 11.0, 12.0])
     assert [found[FEBRUARY, session(i)] for i in (1, 2, 3)] == pytest.approx([11.0, 12.0, 13.0])
@@ -81,7 +83,9 @@ def test_one_corrected_bar_leaves_all_others_as_they_are(wrong: float):
 def test_a_copy_that_agrees_with_one_older_copy_and_not_with_another_comes_to_an_end():
     # January is on the old basis; February, of later sessions, and March are on the new one
     found = rebased(
-        copy(JANUARY, 100.0, 102.0, 104.0), copy(FEBRUARY, 53.0, 54.0, first=3), copy(MARCH, 50.0, 51.0, 52.0, 53.0, 54.0)
+        copy(JANUARY, 100.0, 102.0, 104.0),
+        copy(FEBRUARY, 53.0, 54.0, first=3),
+        copy(MARCH, 50.0, 51.0, 52.0, 53.0, 54.0),
     )
     assert [found[JANUARY, session(i)] for i in range(3)] == [50.0, 51.0, 52.0]
     assert [found[MARCH, session(i)] for i in range(5)] == [50.0, 51.0, 52.0, 53.0, 54.0]
@@ -89,9 +93,7 @@ def test_a_copy_that_agrees_with_one_older_copy_and_not_with_another_comes_to_an
 
 def test_the_split_of_one_symbol_does_not_touch_another():
     other = price_captures("B", {session(i): 100.0 for i in range(3)}, captured_at=JANUARY)
-    table = on_newest_split_basis(
-        pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0), other])
-    )
+    table = on_newest_split_basis(pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0), other]))
     assert table.filter(pl.col("symbol") == "B")["close"].to_list() == [100.0] * 3
 
 
@@ -113,6 +115,7 @@ def test_a_copy_that_is_lower_and_comes_nearer_is_adjusted(is_newer: bool):
         {
             "symbol": "A",
             "captured_at": FEBRUARY if is_newer else JANUARY,
+            "origin": "one.csv",
             "other_captured_at": JANUARY if is_newer else FEBRUARY,
             "up_to": session(3),
             "differing": 4,
@@ -180,9 +183,17 @@ def test_a_dividend_that_appears_or_vanishes_is_an_edit_and_silence_is_not():
     silent = copy(MARCH, 100.0)
     assert edits(none, paid, column="dividend") == [(session(0), 0.0, 0.3, "revised")]
     assert edits(paid, silent, column="dividend") == []
-    assert edits(copy(JANUARY, 100.0, dividend={session(0): 0.3}), copy(FEBRUARY, 100.0, dividend={}), column="dividend") == [
-        (session(0), 0.3, 0.0, "revised")
-    ]
+    assert edits(
+        copy(JANUARY, 100.0, dividend={session(0): 0.3}), copy(FEBRUARY, 100.0, dividend={}), column="dividend"
+    ) == [(session(0), 0.3, 0.0, "revised")]
+
+
+def test_copies_of_one_instant_are_no_edits_of_each_other():
+    # all three are compared with what came before and after, and the key stays unique
+    same = [copy(FEBRUARY, close, origin=name) for close, name in ((100.0, "a"), (101.0, "b"), (102.0, "c"))]
+    assert edits(*same) == []
+    assert edits(copy(JANUARY, 99.0), *same) == [(session(0), 99.0, 100.0, "revised")]
+    assert edits(*same, copy(MARCH, 103.0)) == [(session(0), 102.0, 103.0, "revised")]
 
 
 def test_nothing_captured_twice_gives_no_edits():
@@ -236,7 +247,11 @@ def test_a_value_that_comes_back_is_a_change():
 
 
 def test_null_to_value_and_value_to_null_are_changes():
-    assert [v for v, _ in known(macro((None, JANUARY)), macro((1.0, FEBRUARY)), macro((None, MARCH)))] == [None, 1.0, None]
+    assert [v for v, _ in known(macro((None, JANUARY)), macro((1.0, FEBRUARY)), macro((None, MARCH)))] == [
+        None,
+        1.0,
+        None,
+    ]
     assert known(macro((None, JANUARY)), macro((None, FEBRUARY))) == [(None, JANUARY)]
 
 

@@ -180,9 +180,7 @@ def test_values_equal_at_the_published_precision_are_no_change():
 
 
 def test_a_value_that_comes_back_after_another_is_a_change():
-    rows = [
-        (day("2024-01-01"), value, month_end(f"2024-0{i}")) for i, value in ((3, 3.7), (4, 3.8), (5, 3.7))
-    ]
+    rows = [(day("2024-01-01"), value, month_end(f"2024-0{i}")) for i, value in ((3, 3.7), (4, 3.8), (5, 3.7))]
     assert releases(rows).select("seq", "value").rows() == [(1, 3.7), (2, 3.8), (3, 3.7)]
     assert macro_latest(releases(rows))["value"].to_list() == [3.7]
 
@@ -274,10 +272,17 @@ def test_nothing_captured_gives_empty_tables_of_the_contracts():
 def test_edits_are_the_changes():
     rows = [(day("2024-01-01"), value, month_end(f"2024-0{i}")) for i, value in ((3, 3.7), (4, 3.8), (5, None))]
     edits = macro_edits(releases([*rows, (day("2024-02-01"), 1.0, month_end("2024-05"))]))
-    assert edits.select("dataset", "id", "column", "old_value", "new_value", "old_captured_at", "captured_at").rows() == [
+    assert edits.select(
+        "dataset", "id", "column", "old_value", "new_value", "old_captured_at", "captured_at"
+    ).rows() == [
         ("macro", "TEST", "value", 3.7, 3.8, month_end("2024-03"), month_end("2024-04")),
         ("macro", "TEST", "value", 3.8, None, month_end("2024-04"), month_end("2024-05")),
     ]
+
+
+def test_values_of_one_instant_are_no_edits_of_each_other():
+    rows = [(day("2024-01-01"), value, month_end("2024-03")) for value in (3.7, 3.8, 3.9)]
+    assert macro_edits(releases(rows)).is_empty()
 
 
 # --- properties -----------------------------------------------------------------------------------------------------

@@ -52,9 +52,7 @@ def test_every_symbol_starts_at_one():
 
 
 def test_capital_gains_are_part_of_the_distribution():
-    table = build(
-        price_captures("A", closes(100, 100), dividend={session(1): 1.0}, capital_gain={session(1): 2.0})
-    )
+    table = build(price_captures("A", closes(100, 100), dividend={session(1): 1.0}, capital_gain={session(1): 2.0}))
     assert table.select("dividend", "capital_gain").rows()[1] == (3.0, 2.0)
     assert table["total_return_index"][1] == pytest.approx(1.03)
 
@@ -231,6 +229,23 @@ def test_an_adjusted_copy_is_known_by_another_copy():
     found = prices(pl.concat([plain, adjusted]), sessions(9), [])
     assert found.prices["close"].to_list() == [100.0] * 6 + [101.0]
     assert found.rejects["excerpt"].to_list() == [f"A: 4 bars from {session(0)} to {session(3)}"]
+
+
+def test_an_adjusted_file_beside_a_plain_one_of_the_same_instant():
+    plain = price_captures("A", closes(100, 100, 100, 100), origin="a.csv")
+    adjusted = price_captures("A", closes(90, 90, 95, 100), origin="b.csv")
+    found = prices(pl.concat([plain, adjusted]), sessions(9), [])
+    assert found.prices["close"].to_list() == [100.0] * 4
+    assert found.rejects["origin"].to_list() == ["b.csv"]
+
+
+def test_two_corrected_bars_do_not_cost_the_history_before_them():
+    # only what changed is captured again; both closes are higher than before, as those of a plain copy would be
+    old = price_captures("A", closes(*[100] * 10), captured_at=JANUARY)
+    corrected = price_captures("A", closes(*[None] * 5, 100.1, 100.1), captured_at=FEBRUARY)
+    found = prices(pl.concat([old, corrected]), sessions(20), [])
+    assert found.prices["close"].to_list() == [*[100.0] * 5, 100.1, 100.1, *[100.0] * 3]
+    assert found.rejects.is_empty()
 
 
 def test_bars_of_sessions_that_have_not_closed_are_left_out():

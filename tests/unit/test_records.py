@@ -12,11 +12,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contracts.derived import Records
-from pipeline.transforms.records import last_at_least, records
+from pipeline.transforms.records import last_at_least, records, running_maxima
 from pipeline.warehouse import checked
 
 WINDOWS = {"ret_1d": 1, "ret_5d": 5, "ret_6d": 6, "ret_10d": 10, "ret_21d": 21, "close": 1}
-WINDOWS |= {"spread_1d_pp": 1, "spread_5d_pp": 5, "spread_6d_pp": 6, "spread_10d_pp": 10, "spread_21d_pp": 21, "ratio": 1}
+WINDOWS |= {
+    "spread_1d_pp": 1,
+    "spread_5d_pp": 5,
+    "spread_6d_pp": 6,
+    "spread_10d_pp": 10,
+    "spread_21d_pp": 21,
+    "ratio": 1,
+}
 Closes = list[float | None]
 
 
@@ -86,10 +93,9 @@ def test_overlapping_windows_of_the_same_move_do_not_count():
 
 
 @pytest.mark.parametrize("measure", ["ret_5d", "ret_21d"])
-def test_the_window_itself_is_not_looked_at_but_the_session_before_it_is(measure: str):
-    n = WINDOWS[measure]
+def test_a_single_jump_is_one_record(measure: str):
     closes: Closes = [100.0] * 400
-    closes[300] = 110.0  # the return at 300 is .1; at 300 + n it is 100/110 - 1
+    closes[300] = 110.0  # one window ends up by a tenth, the later ones are no record
     found = close_records(closes, measure=measure)
     assert found[300]["is_all_time"] is True
     assert all(i not in found for i in range(301, 400))
@@ -99,7 +105,9 @@ def test_never_before_needs_253_values():
     rising = [100.0 + i for i in range(260)]
     found = close_records(rising)
     assert sorted(found) == list(range(252, 260))
-    assert all(row["is_all_time"] and row["since_date"] is None and row["sessions_since"] is None for row in found.values())
+    assert all(
+        row["is_all_time"] and row["since_date"] is None and row["sessions_since"] is None for row in found.values()
+    )
 
 
 def test_never_before_counts_values_of_the_measure():
@@ -212,7 +220,7 @@ def measures(present: list[tuple[int, float]], benchmark: list[float] | None) ->
 
 
 def brute_force(present: list[tuple[int, float]], benchmark: list[float] | None) -> dict[tuple[str, str, date], tuple]:
-    """(measure, direction, session) to (since_date, sessions_since, is_all_time, history_start, value, z, percentile)."""
+    """(measure, direction, session) to the values of COLUMNS."""
     rows = {}
     for name, values in measures(present, benchmark).items():
         n = WINDOWS[name]
@@ -234,7 +242,9 @@ def brute_force(present: list[tuple[int, float]], benchmark: list[float] | None)
                     continue
                 z = None
                 if len(seen) >= 253 and len(set(seen[:-1])) > 1:
-                    z = pytest.approx((x - statistics.fmean(seen[:-1])) / statistics.stdev(seen[:-1]), rel=1e-6, abs=1e-6)
+                    z = pytest.approx(
+                        (x - statistics.fmean(seen[:-1])) / statistics.stdev(seen[:-1]), rel=1e-6, abs=1e-6
+                    )
                 rank = sum(v < x for v in seen) + (sum(v == x for v in seen) + 1) / 2
                 rows[name, direction, days[t]] = (
                     days[since] if since is not None else None,
@@ -305,6 +315,8 @@ def test_the_last_position_at_least_as_high_equals_a_scan(values: list[int], dat
     )
     wanted, upto, start = (np.array(part) for part in zip(*queries, strict=True))
     expected = [
-        next((p for p in range(u, s - 1, -1) if values[p] >= w), -1) for w, u, s in zip(wanted, upto, start, strict=True)
+        next((p for p in range(u, s - 1, -1) if values[p] >= w), -1)
+        for w, u, s in zip(wanted, upto, start, strict=True)
     ]
-    assert last_at_least(np.array(values, float), wanted.astype(float), upto, start).tolist() == expected
+    maxima = running_maxima(np.array(values, float), np.zeros(n, int))
+    assert last_at_least(maxima, wanted.astype(float), upto, start).tolist() == expected

@@ -144,7 +144,8 @@ def rotation() -> tuple[list[float | None], list[float | None]]:
         window = ratio[t - n + 1 : t + 1]
         rot_ratio.append(100 + (ratio[t] - statistics.fmean(window)) / statistics.pstdev(window))
     roc = [
-        None if i == 0 or rot_ratio[i - 1] is None else rot_ratio[i] / rot_ratio[i - 1] - 1 for i in range(len(rot_ratio))
+        None if i == 0 or rot_ratio[i - 1] is None else rot_ratio[i] / rot_ratio[i - 1] - 1
+        for i in range(len(rot_ratio))
     ]
     momentum: list[float | None] = []
     for t in range(400):
@@ -181,7 +182,9 @@ def test_quadrants_of_the_long_example(long: pl.DataFrame):
 def test_one_hundred_is_not_above():
     from pipeline.transforms.relative_strength import _quadrant
 
-    frame = pl.DataFrame({"rot_ratio": [100.0, 100.1, 100.0, 100.1, None], "rot_momentum": [100.0, 100.0, 100.1, 100.1, 1.0]})
+    frame = pl.DataFrame(
+        {"rot_ratio": [100.0, 100.1, 100.0, 100.1, None], "rot_momentum": [100.0, 100.0, 100.1, 100.1, 1.0]}
+    )
     assert frame.select(_quadrant()).to_series().to_list() == ["lagging", "weakening", "improving", "leading", None]
 
 

@@ -1,6 +1,7 @@
 """derived.streak_events: definitions, section 2."""
 
 import random
+from itertools import pairwise, product
 
 import polars as pl
 import pytest
@@ -124,8 +125,7 @@ def test_a_return_within_a_millionth_of_zero_is_zero(move: float, is_up: bool, i
 
 
 def test_thresholds_are_strict():
-    # 101 / 100 - 1 is exactly .01 in binary too; a hair more is a hit
-    assert 101.0 / 100.0 - 1 == 0.010000000000000009  # the float is a hair above, so take exact powers of two
+    # a quarter is exact in binary, unlike 0.01
     exact = StreakRule(rule="exact", above=0.25)
     below = StreakRule(rule="below", below=-0.25)
     assert streaks([0.25, 0.25], exact).is_empty()
@@ -142,13 +142,17 @@ def test_one_percent_is_compared_unrounded(move: float, hits: int):
 def test_a_gap_is_a_miss():
     # from session 1 to session 13 eleven are missing: that return is NULL
     closes = [100.0, 102.0, *[None] * 11, 104.0, 106.0, 108.0]
-    found = streak_events(bars("A", closes), [UP]).filter((pl.col("basis") == "price") & (pl.col("allowed_misses") == 0))
+    found = streak_events(bars("A", closes), [UP]).filter(
+        (pl.col("basis") == "price") & (pl.col("allowed_misses") == 0)
+    )
     assert found.select("start_date", "hits").rows() == [(session(14), 2)]
 
 
 def test_ten_missing_sessions_break_no_streak():
     closes = [100.0, 102.0, *[None] * 10, 104.0, 106.0]
-    found = streak_events(bars("A", closes), [UP]).filter((pl.col("basis") == "price") & (pl.col("allowed_misses") == 0))
+    found = streak_events(bars("A", closes), [UP]).filter(
+        (pl.col("basis") == "price") & (pl.col("allowed_misses") == 0)
+    )
     assert found.select("start_date", "end_date", "hits", "sessions").rows() == [(session(1), session(13), 3, 3)]
 
 
@@ -171,7 +175,7 @@ def brute_force(closes: list[float | None], rule: str, allowed: int) -> list[dic
     """Every window that starts and ends on a hit with few enough misses, less those inside a larger one."""
     present = [(number, close) for number, close in enumerate(closes) if close is not None]
     rets: list[float | None] = [None]
-    for (n0, c0), (n1, c1) in zip(present, present[1:], strict=False):
+    for (n0, c0), (n1, c1) in pairwise(present):
         rets.append(None if n1 - n0 > 11 else c1 / c0 - 1)
     test = {
         "up": lambda r: r > 1e-6,
@@ -227,13 +231,14 @@ def random_series(seed: int) -> list[float | None]:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**9))
 def test_streaks_equal_brute_force(seed: int):
-    closes = random_series(seed)
-    table = streak_events(bars("A", closes), RULES).filter(pl.col("basis") == "price")
-    for rule in RULES:
-        for misses in (0, 1):
-            found = table.filter((pl.col("rule") == rule.rule) & (pl.col("allowed_misses") == misses))
-            expected = brute_force(closes, rule.rule, misses)
-            assert found.select(*expected[0]).to_dicts() == expected if expected else found.is_empty()
+    series = {"A": random_series(seed), "B": random_series(seed + 1)}
+    table = streak_events(pl.concat(bars(*one) for one in series.items()), RULES).filter(pl.col("basis") == "price")
+    for (symbol, closes), rule, misses in product(series.items(), RULES, (0, 1)):
+        found = table.filter(
+            pl.col("symbol") == symbol, pl.col("rule") == rule.rule, pl.col("allowed_misses") == misses
+        )
+        expected = brute_force(closes, rule.rule, misses)
+        assert found.select(*expected[0]).to_dicts() == expected if expected else found.is_empty()
 
 
 @settings(max_examples=20, deadline=None)

@@ -61,9 +61,7 @@ def end_of_the_2022_spell() -> pl.DataFrame:
 def test_states_around_the_end_of_the_2022_spell():
     table = yield_curve_status(end_of_the_2022_spell(), [CURVE])
     states = {
-        str(one): state
-        for one, state in table.select("observed_on", "state").iter_rows()
-        if one >= day("2024-08-26")
+        str(one): state for one, state in table.select("observed_on", "state").iter_rows() if one >= day("2024-08-26")
     }
     assert states == {
         "2024-08-26": "inverted",
@@ -321,7 +319,9 @@ def random_spreads(seed: int) -> list[float]:
     spreads: list[float] = []
     for _ in range(source.randint(1, 16)):
         sign = source.choice([-1, 1])
-        spreads.extend(sign * round(source.uniform(0, 0.2), 2) for _ in range(source.choice([1, 2, 4, 5, 6, 7, 19, 20, 60])))
+        spreads.extend(
+            sign * round(source.uniform(0, 0.2), 2) for _ in range(source.choice([1, 2, 4, 5, 6, 7, 19, 20, 60]))
+        )
     return [x + 0.0 for x in spreads]
 
 
