@@ -94,7 +94,7 @@ def _table(bars: pl.DataFrame, labels: list[tuple[str, str]], found: list[Found]
         sessions_since=pl.select(pl.when(~is_all_time).then(pl.Series(whole.sessions_since))).to_series(),
         is_all_time=is_all_time,
         history_start=dates.gather(whole.first),
-        z_score=pl.Series(whole.z_score),
+        z_score=pl.Series(whole.z_score).fill_nan(None),
         percentile=pl.Series(whole.percentile),
     )
 
