@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +46,9 @@ err = Console(stderr=True)
 
 SourceOption = Annotated[
     str | None,
-    typer.Option("--source", help=f"Where data comes from: {', '.join(SOURCES)}. (environment: ROTATION_SOURCE; sample)"),
+    typer.Option(
+        "--source", help=f"Where data comes from: {', '.join(SOURCES)}. (environment: ROTATION_SOURCE; sample)"
+    ),
 ]
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder of the warehouse. (environment: ROTATION_HOME; ./warehouse)")
@@ -54,15 +56,14 @@ HomeOption = Annotated[
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 QUERIES = (
-    "select session_date, ratio, quadrant, curve_state from marts.rotation_daily "
-    "order by session_date desc limit 5",
+    "select session_date, ratio, quadrant, curve_state from marts.rotation_daily order by session_date desc limit 5",
     "select symbol, name, ret_21d, spread_63d_pp from marts.leaderboard order by spread_63d_pp desc limit 5",
     "select symbol, session_date, value, since_date from derived.records "
     "where measure = 'ret_5d' and direction = 'high' order by session_date desc limit 5",
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Output of `rotation query`."""
 
     table = "table"
@@ -155,7 +156,12 @@ def build(
 @contextlib.contextmanager
 def _progress() -> Iterator[Any]:
     """A bar that names the table just written; quiet when not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("starting", total=None)
         yield lambda name: progress.update(task, description=name, advance=1)
@@ -197,11 +203,15 @@ def _warnings(record: dict[str, Any]) -> int:
 
 def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
     lines = [
-        f"{one['origin']}" + (f":{one['line']}" if one["line"] else "") + f": {one['reason']}"
+        f"{one['origin']}"
+        + (f":{one['line']}" if one["line"] else "")
+        + f": {one['reason']}"
         + (f" ({one['rows']} rows)" if one["rows"] > 1 else "")
         for one in record["ingest"].get("refusals", [])
     ]
-    lines += [f"{name}: {test} ({rows} rows)" for name, broken in record["warnings"].items() for test, rows in broken.items()]
+    lines += [
+        f"{name}: {test} ({rows} rows)" for name, broken in record["warnings"].items() for test, rows in broken.items()
+    ]
     if not lines:
         return
     out.print(f"[bold yellow]{_warnings(record)} warnings[/]")
@@ -232,7 +242,9 @@ def query(
             return
         answer = reader.query(settings, sql, as_of)
         with contextlib.ExitStack() as stack:
-            stream = sys.stdout if output is None else stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+            stream = (
+                sys.stdout if output is None else stack.enter_context(output.open("w", encoding="utf-8", newline=""))
+            )
             if form is Format.csv:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(answer.columns)
@@ -257,7 +269,9 @@ def _write_parquet(table: Any, output: Path | None) -> None:
     try:
         pq.write_table(table, output or sys.stdout.buffer, compression="zstd")
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
-        raise RotationError(f"Parquet cannot hold this answer: {error}; cast the column, for example to varchar") from error
+        raise RotationError(
+            f"Parquet cannot hold this answer: {error}; cast the column, for example to varchar"
+        ) from error
 
 
 def _json(value: Any) -> Any:
@@ -296,7 +310,9 @@ def _cell(value: Any) -> str:
 def status(
     source: SourceOption = None,
     home: HomeOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every symbol and series, not only the notable ones.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every symbol and series, not only the notable ones.")
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Show the last build, how fresh each symbol and series is, what was refused and what is missing."""

@@ -141,7 +141,7 @@ def publish(
     tables = descriptions(models)
     carried = _carry_over(warehouse, tables, inputs)
     created_at = dt.datetime.now(dt.UTC)
-    build = {
+    build: dict[str, Any] = {
         "build_id": f"{created_at:%Y%m%dT%H%M%SZ}-{run_id[:8]}",
         "created_at": created_at.isoformat(timespec="seconds"),
         "source": settings.source,
@@ -176,9 +176,7 @@ class Carried:
     captures: Mapping[str, str]
 
 
-def _carry_over(
-    warehouse: Warehouse, tables: Mapping[str, Described], inputs: Mapping[str, Sequence[str]]
-) -> Carried:
+def _carry_over(warehouse: Warehouse, tables: Mapping[str, Described], inputs: Mapping[str, Sequence[str]]) -> Carried:
     """After a partial run: copy the tables that were not rebuilt from the current build.
 
     A table that reads a rebuilt one, or captures that came since, must be rebuilt too: a publication never mixes two
@@ -202,6 +200,7 @@ def _carry_over(
         if stale is not None:
             raise RotationError(f"{name} was computed from an earlier {stale}; materialize {name} too, then publish")
     for name in missing:
+        assert current is not None  # or the loop above had raised
         _file(warehouse.next, name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_file(current, name), _file(warehouse.next, name))
     return Carried(
@@ -323,7 +322,9 @@ def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
 
 def _seconds(tables: Mapping[str, Any], ingest: Mapping[str, Any], *, publishing: float) -> dict[str, float]:
     """Where the time of a build went, by phase; Dagster's own share is what the command line adds."""
-    phases = {phase: sum(table[f"{phase}_seconds"] for table in tables.values()) for phase in ("read", "transform", "write")}
+    phases = {
+        phase: sum(table[f"{phase}_seconds"] for table in tables.values()) for phase in ("read", "transform", "write")
+    }
     return {
         "ingest": round(ingest.get("seconds", 0.0), 2),
         **{phase: round(seconds, 2) for phase, seconds in phases.items()},

@@ -12,7 +12,7 @@ from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE, current_build
 from pipeline.settings import Settings
 
-SAFE = {
+SAFE: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -56,7 +56,8 @@ def connect(settings: Settings, as_of: str | None = None) -> duckdb.DuckDBPyConn
         con = duckdb.connect(path, read_only=True, config=SAFE)
     except duckdb.Error as error:
         raise RotationError(
-            f"{path} cannot be opened: {_first_lines(error)}; put an earlier build back with rotation rollback, or build again"
+            f"{path} cannot be opened: {_first_lines(error)}; "
+            "put an earlier build back with rotation rollback, or build again"
         ) from error
     con.execute("set TimeZone = 'UTC'")
     con.execute("set lock_configuration = true")
@@ -104,7 +105,9 @@ def build_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RotationError(f"{path} is damaged; put an earlier build back with rotation rollback, or build again") from error
+        raise RotationError(
+            f"{path} is damaged; put an earlier build back with rotation rollback, or build again"
+        ) from error
     return record
 
 
@@ -147,5 +150,7 @@ def status(settings: Settings) -> Status:
             rejects=rows(
                 "select origin, reason, count(*) from core.rejects group by all order by count(*) desc, origin, reason"
             ),
-            edits=rows("select id, kind, count(*) from core.capture_edits group by all order by count(*) desc, id, kind"),
+            edits=rows(
+                "select id, kind, count(*) from core.capture_edits group by all order by count(*) desc, id, kind"
+            ),
         )

@@ -82,4 +82,6 @@ def _refuse_unusable(folder: Path) -> None:
     path = str(folder.absolute())
     found = next((character for character in "?%\\" if character in path), None)
     if found is not None:
-        raise RotationError(f"{path} holds the character {found}, with which its databases do not open; use another folder")
+        raise RotationError(
+            f"{path} holds the character {found}, with which its databases do not open; use another folder"
+        )

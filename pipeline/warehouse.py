@@ -265,7 +265,7 @@ def swap_link(link: Path, target: Path) -> None:
     fresh = link.with_name(f".{link.name}.fresh")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
-    os.replace(fresh, link)
+    fresh.replace(link)
     sync(link.parent)
 
 

@@ -111,7 +111,7 @@ class CaptureEdits(Table):
     old_value = number("as_served", "Value before.")
     new_value = number("as_served", "Value after.")
     kind = text("split: a uniform change of split basis; adjusted: one copy is dividend-adjusted; revised: anything else.")
-    origin = text("Where the new value came from.")
+    origin = text("File or request the new value came from; of a macro value, vintage or rule.")
 
 
 class Rejects(Table):

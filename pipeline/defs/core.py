@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 import polars as pl
@@ -32,14 +32,12 @@ INPUTS: dict[str, tuple[str, ...]] = {
 def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
     """All core tables."""
     is_synthetic = settings.source == "sample"
-    simple = {
+    simple: dict[str, Callable[..., pl.DataFrame]] = {
         "core.macro_latest": macro.macro_latest,
         "core.instruments": lambda frame: reference.instruments(frame, config.instruments, is_synthetic=is_synthetic),
         "core.series": lambda frame: reference.series(frame, config.series, is_synthetic=is_synthetic),
         "core.sessions": lambda price, series: reference.sessions(_until(settings, price, series)),
-        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of).sort(
-            CONTRACTS["core.macro_releases"].primary_key()
-        ),
+        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of),
         "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
     }
     return [
@@ -88,9 +86,9 @@ def _prices_and_rejects(settings: Settings, config: Config) -> dg.AssetsDefiniti
         found = prices(captures, sessions, config.instruments)
         good, broken = split_by_contract("core.prices", found.prices, CONTRACTS["core.prices"])
         left_out = rejects(refused, series, config.series, found.rejects, broken)
-        seconds = {"read_seconds": read - started, "transform_seconds": time.perf_counter() - read}
-        for name, frame, spent in (("core.prices", good, seconds), ("core.rejects", left_out, {})):
-            stats = warehouse.write(name, frame, **spent)
+        reading, computing = read - started, time.perf_counter() - read
+        for name, frame, spent in (("core.prices", good, (reading, computing)), ("core.rejects", left_out, (0.0, 0.0))):
+            stats = warehouse.write(name, frame, read_seconds=spent[0], transform_seconds=spent[1])
             yield dg.MaterializeResult(
                 asset_key=key(settings, name),
                 metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},

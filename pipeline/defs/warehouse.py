@@ -74,7 +74,9 @@ def preview(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:
     """The last rows as a Markdown table."""
     rows = frame.select(frame.columns[:PREVIEW_COLUMNS]).tail(PREVIEW_ROWS)
     lines = [rows.columns, ["---"] * rows.width, *([str(value) for value in row] for row in rows.iter_rows())]
-    return dg.MetadataValue.md("\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines))
+    return dg.MetadataValue.md(
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    )
 
 
 def contract_metadata(contract: type[Table]) -> dict[str, dg.TableSchema]:

@@ -8,16 +8,15 @@ import polars as pl
 
 from pipeline.config import Instrument
 from pipeline.contracts import core
-from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis, price_edits
+from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis
 
 ALREADY_REPORTED = dt.timedelta(days=5)  # a source that reports a split may date it a few days off
 
 
 class Prices(NamedTuple):
-    """core.prices, the edits that captures made to each other, and what was left out."""
+    """core.prices, and what was left out."""
 
     prices: pl.DataFrame
-    edits: pl.DataFrame
     rejects: pl.DataFrame
 
 
@@ -47,7 +46,6 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
             close_as_traded=pl.col("close") * pl.col("later_splits"),
             total_return_index=pl.when(is_fund).then(growth.fill_null(1.0).cum_prod().over("symbol")),
         ).select(core.Prices.column_names()),
-        edits=price_edits(captures.join(closed, on="session_date", how="semi")),
         rejects=rejects,
     )
 

@@ -75,11 +75,15 @@ def runs(home: Path) -> list[dg.DagsterRun]:
 
 def test_the_published_figures_are_those_worked_out_by_hand(home: Path) -> None:
     catalogue = home / "files" / CATALOGUE
-    assert ask(catalogue, "select count(*), min(session_date), max(session_date) from core.prices") == [(1200, FIRST, LAST)]
+    assert ask(catalogue, "select count(*), min(session_date), max(session_date) from core.prices") == [
+        (1200, FIRST, LAST)
+    ]
     of_day = f"symbol = 'IWM' and basis = 'price' and session_date = '{CHANGED_DAY}'"
     assert ask(catalogue, f"select ret_5d from derived.returns where {of_day}") == [(0.05,)]
     against_spy = f"{of_day} and benchmark = 'SPY'"
-    strength = ask(catalogue, f"select ratio, ratio_index, spread_5d_pp from derived.relative_strength where {against_spy}")
+    strength = ask(
+        catalogue, f"select ratio, ratio_index, spread_5d_pp from derived.relative_strength where {against_spy}"
+    )
     assert strength == [(1.05, 105.0, 5.0)]
     streak = "symbol = 'IWM' and basis = 'price' and rule = 'up' and allowed_misses = 0"
     assert ask(catalogue, f"select start_date, end_date, hits, is_open from derived.streak_events where {streak}") == [
@@ -161,7 +165,8 @@ def test_meta_builds_says_what_was_built_from_what(home: Path) -> None:
     catalogue = home / "files" / CATALOGUE
     [(build_id, source, code, hashes, as_of)] = ask(
         catalogue,
-        "select build_id, source, code_version, [len(lock_hash), len(config_hash), len(input_hash)], as_of from meta.builds",
+        "select build_id, source, code_version, [len(lock_hash), len(config_hash), len(input_hash)], as_of "
+        "from meta.builds",
     )
     assert build_id == record(home / "files")["build_id"] == (home / "files" / "current").resolve().name
     assert (source, hashes) == ("files", [64, 64, 64])
@@ -174,9 +179,13 @@ def test_the_file_opens_in_clients_of_duckdb_1_4(home: Path) -> None:
     assert tags["storage_version"].startswith("v1.4.0")
 
 
-@pytest.mark.skipif("ROTATION_TEST_OLD_DUCKDB" not in os.environ, reason="set ROTATION_TEST_OLD_DUCKDB=1: fetches duckdb 1.4")
+@pytest.mark.skipif(
+    "ROTATION_TEST_OLD_DUCKDB" not in os.environ, reason="set ROTATION_TEST_OLD_DUCKDB=1: fetches duckdb 1.4"
+)
 def test_an_old_client_reads_the_file(home: Path, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", str(tmp_path), "duckdb==1.4.0"], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--target", str(tmp_path), "duckdb==1.4.0"], check=True
+    )
     script = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql('from core.prices').count('*'))"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
@@ -199,7 +208,11 @@ def test_parquet_files_describe_themselves(home: Path) -> None:
         metadata = pq.read_schema(path).metadata or pq.read_metadata(path).metadata
         assert metadata[b"description"], path
         assert list(json.loads(metadata[b"columns"])) == pq.read_schema(path).names, path
-        assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD" if pq.read_metadata(path).num_rows else True
+        assert (
+            pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD"
+            if pq.read_metadata(path).num_rows
+            else True
+        )
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -245,6 +258,9 @@ def test_the_run_is_in_the_history_of_dagster(home: Path, monkeypatch: pytest.Mo
 # a second build, on changed input
 
 
+ON_GROWN = pytest.mark.xdist_group("grown")
+
+
 @pytest.fixture(scope="module")
 def grown(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[SimpleNamespace]:
     """Build twice: the second time one old close is changed, SPY's file is cut short, and a file is no data."""
@@ -254,7 +270,10 @@ def grown(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Si
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(place / ".dagster"))
         root = build(place / "home", changed)
-        first, captures = (root / "current").resolve(), {path: path.read_bytes() for path in root.glob("raw/*/*.parquet")}
+        first, captures = (
+            (root / "current").resolve(),
+            {path: path.read_bytes() for path in root.glob("raw/*/*.parquet")},
+        )
         sessions = days()
         iwm = (changed / "prices" / "IWM.csv").read_text()
         old, new = f"{CHANGED_DAY},105,105,105,105,105", f"{CHANGED_DAY},105,106,105,106,106"
@@ -266,6 +285,7 @@ def grown(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[Si
     yield SimpleNamespace(root=root, first=first, second=(root / "current").resolve(), captures=captures, input=changed)
 
 
+@ON_GROWN
 def test_only_the_changed_value_is_appended(grown: SimpleNamespace) -> None:
     warehouse = Warehouse(grown.root)
     added = pl.read_parquet(warehouse.capture_files("price_captures")[-1])
@@ -273,25 +293,31 @@ def test_only_the_changed_value_is_appended(grown: SimpleNamespace) -> None:
     assert len(warehouse.capture_files("macro_captures")) == 1
 
 
+@ON_GROWN
 def test_earlier_captures_are_as_they_were(grown: SimpleNamespace) -> None:
     assert all(path.read_bytes() == content for path, content in grown.captures.items())
 
 
+@ON_GROWN
 def test_a_changed_value_is_used_flagged_and_listed(grown: SimpleNamespace) -> None:
     catalogue = grown.root / CATALOGUE
     of_day = f"symbol = 'IWM' and session_date = '{CHANGED_DAY}'"
     assert ask(catalogue, f"select close, flags from core.prices where {of_day}") == [(106.0, "revised")]
-    edits = ask(catalogue, 'select id, observed_on, "column", old_value, new_value, kind from core.capture_edits order by all')
+    edits = ask(
+        catalogue, 'select id, observed_on, "column", old_value, new_value, kind from core.capture_edits order by all'
+    )
     assert edits == [
         ("IWM", CHANGED_DAY, "close", 105.0, 106.0, "revised"),
         ("IWM", CHANGED_DAY, "high", 105.0, 106.0, "revised"),
     ]
 
 
+@ON_GROWN
 def test_a_file_cut_short_shortens_no_history(grown: SimpleNamespace) -> None:
     assert ask(grown.root / CATALOGUE, "select bars from core.instruments where symbol = 'SPY'") == [(400,)]
 
 
+@ON_GROWN
 def test_a_file_that_is_no_data_is_named_and_its_neighbours_are_built(grown: SimpleNamespace) -> None:
     [(origin, reason)] = ask(grown.root / CATALOGUE, "select origin, reason from core.rejects")
     assert origin == "prices/KRE.csv" and reason
@@ -300,11 +326,14 @@ def test_a_file_that_is_no_data_is_named_and_its_neighbours_are_built(grown: Sim
     assert ingest["added"]["price_captures"] == 1
 
 
+@ON_GROWN
 def test_an_open_reader_keeps_its_build_and_the_next_one_sees_the_new(grown: SimpleNamespace) -> None:
     of_day = f"select close from core.prices where symbol = 'IWM' and session_date = '{CHANGED_DAY}'"
     assert ask(grown.first / CATALOGUE, of_day) == [(105.0,)]
     assert ask(grown.second / CATALOGUE, of_day) == [(106.0,)]
-    assert [row[0] for row in ask(grown.second / CATALOGUE, "select build_id from meta.builds order by created_at")] == [
+    assert [
+        row[0] for row in ask(grown.second / CATALOGUE, "select build_id from meta.builds order by created_at")
+    ] == [
         grown.first.name,
         grown.second.name,
     ]
@@ -331,7 +360,9 @@ def test_two_builds_on_the_same_captures_give_equal_tables(copied: Path) -> None
         assert_frame_equal(old[name], new[name], check_exact=True)
 
 
-def test_a_broken_test_of_a_mart_leaves_the_publication_as_it_was(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_test_of_a_mart_leaves_the_publication_as_it_was(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models = load_models()
     model = models["leaderboard"]
     wrong = type(model.tests[0])(severity="fail", expression="ret_1d > 100")
@@ -357,7 +388,9 @@ def test_a_warning_is_published_and_counted(copied: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     monkeypatch.setenv("DAGSTER_HOME", str(copied / ".dagster"))
     assert partial(copied, "derived/records", "published/rotation").success
-    assert record(copied / "files")["warnings"] == {"marts.leaderboard": {"ret_1d > 100": 3}}, "the mart was carried over"
+    assert record(copied / "files")["warnings"] == {"marts.leaderboard": {"ret_1d > 100": 3}}, (
+        "the mart was carried over"
+    )
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_publication(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,7 +399,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_publication(copied: Path, monkey
 
     monkeypatch.setattr("pipeline.warehouse.Warehouse.write", full)
     before = (copied / "files" / "current").resolve()
-    with pytest.raises(RotationError, match="No space left on device.*what was published before stays") as told:
+    with pytest.raises(RotationError, match=r"No space left on device.*what was published before stays") as told:
         build(copied)
     assert "\n" not in str(told.value)
     assert (copied / "files" / "current").resolve() == before
@@ -481,7 +514,9 @@ def test_without_a_build_there_is_nothing_to_take_the_rest_from(tmp_path: Path) 
 # the lock
 
 
-def test_a_build_stops_with_a_clear_line_while_another_one_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_stops_with_a_clear_line_while_another_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.defs.warehouse.locked", functools.partial(locked, seconds=0.01))
     held, done = threading.Event(), threading.Event()
 
@@ -535,7 +570,9 @@ def test_the_next_holder_marks_dead_runs_of_its_own_source_failed(tmp_path: Path
 # replays
 
 
-def test_a_replay_knows_what_was_known_then_and_touches_nothing_else(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_knows_what_was_known_then_and_touches_nothing_else(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(copied / ".dagster"))
     root = copied / "files"
     published, history = (root / "current").resolve(), [run.run_id for run in runs(copied)]
@@ -544,7 +581,9 @@ def test_a_replay_knows_what_was_known_then_and_touches_nothing_else(copied: Pat
         build(copied, as_of=end_of_day)
     assert (root / "current").resolve() == published
     assert [run.run_id for run in runs(copied)] == history
-    assert len([path for path in (root / "as_of").iterdir() if not path.is_symlink()]) == 1  # the second replaced the first
+    assert (
+        len([path for path in (root / "as_of").iterdir() if not path.is_symlink()]) == 1
+    )  # the second replaced the first
 
     replay = root / "as_of" / "2022-07-15" / CATALOGUE
     day = dt.date(2022, 7, 15)
@@ -587,8 +626,8 @@ def test_everything_of_the_sample_says_synthetic(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sample, "generate", five)
     root = build(tmp_path, source="sample", captured_at=None)
     catalogue = root / CATALOGUE
-    plain = "select table_name from duckdb_tables() where schema_name <> 'meta' and not starts_with(comment, 'SYNTHETIC DATA')"
-    assert ask(catalogue, plain) == []
+    unmarked = "schema_name <> 'meta' and not starts_with(comment, 'SYNTHETIC DATA')"
+    assert ask(catalogue, f"select table_name from duckdb_tables() where {unmarked}") == []
     for name in ("meta.tables", "meta.builds", "core.instruments", "core.series"):
         assert ask(catalogue, f"select distinct is_synthetic from {name}") == [(True,)]
     assert ask(catalogue, "select distinct source from core.prices") == [("sample",)]
@@ -601,5 +640,7 @@ def test_everything_of_the_sample_says_synthetic(tmp_path: Path, monkeypatch: py
 
 
 def test_nothing_of_the_files_source_says_synthetic(home: Path) -> None:
-    assert ask(home / "files" / CATALOGUE, "select count(*) from duckdb_tables() where comment like '%SYNTHETIC%'") == [(0,)]
+    assert ask(home / "files" / CATALOGUE, "select count(*) from duckdb_tables() where comment like '%SYNTHETIC%'") == [
+        (0,)
+    ]
     assert CAPTURED_AT.date() == ask(home / "files" / CATALOGUE, "select max(captured_at)::date from core.prices")[0][0]

@@ -21,7 +21,9 @@ from pipeline.layout import BUILD_FILE, CATALOGUE
 
 CHECKOUT = Path(pipeline.__file__).parent.parent
 COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-FIRST_TWO = "select symbol, session_date, close, flags from core.prices where symbol = 'IWM' order by session_date limit 2"
+FIRST_TWO = (
+    "select symbol, session_date, close, flags from core.prices where symbol = 'IWM' order by session_date limit 2"
+)
 
 
 def rotation(*words: object) -> Result:
@@ -74,8 +76,24 @@ def test_help_lists_the_commands_and_where_to_start() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("build", ["--source", "--from", "--as-of", "--captured-at", "--config", "--strict", "--home", "--debug", "2024-07-16"]),
-        ("query", ["--format", "--output", "--limit", "--as-of", "--source", "--home", "--debug", "table|csv|json|parquet"]),
+        (
+            "build",
+            [
+                "--source",
+                "--from",
+                "--as-of",
+                "--captured-at",
+                "--config",
+                "--strict",
+                "--home",
+                "--debug",
+                "2024-07-16",
+            ],
+        ),
+        (
+            "query",
+            ["--format", "--output", "--limit", "--as-of", "--source", "--home", "--debug", "table|csv|json|parquet"],
+        ),
         ("status", ["--source", "--home", "--all", "--debug"]),
         ("rollback", ["--to", "--source", "--home", "--debug"]),
     ],
@@ -203,7 +221,9 @@ def test_an_answer_that_parquet_cannot_hold_is_one_line(place: list[object], tmp
         "select * from rotation",
     ],
 )
-def test_a_query_reads_the_warehouse_and_nothing_else(sql: str, place: list[object], tmp_path: Path, home: Path) -> None:
+def test_a_query_reads_the_warehouse_and_nothing_else(
+    sql: str, place: list[object], tmp_path: Path, home: Path
+) -> None:
     before = (home / "files" / CATALOGUE).read_bytes()
     fails(rotation("query", *place, sql.format(out=tmp_path / "out")), "the query failed")
     assert not (tmp_path / "out").exists()
@@ -269,7 +289,9 @@ def test_nothing_published_yet(tmp_path: Path) -> None:
 
 def test_an_unknown_source(tmp_path: Path) -> None:
     for command in (["build"], ["query", "select 1"], ["status"], ["rollback"]):
-        fails(rotation(*command, "--source", "yahoo", "--home", tmp_path), "there is no source 'yahoo'", "sample, files")
+        fails(
+            rotation(*command, "--source", "yahoo", "--home", tmp_path), "there is no source 'yahoo'", "sample, files"
+        )
 
 
 def test_the_files_source_needs_a_folder_once(tmp_path: Path) -> None:
@@ -283,7 +305,9 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_data_file(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    fails(rotation("build", "--source", "files", "--from", tmp_path / "in", "--home", tmp_path), "holds no CSV or Parquet")
+    fails(
+        rotation("build", "--source", "files", "--from", tmp_path / "in", "--home", tmp_path), "holds no CSV or Parquet"
+    )
 
 
 def test_from_goes_with_the_files_source(tmp_path: Path) -> None:
@@ -302,7 +326,9 @@ def test_a_replay_that_was_not_made(place: list[object]) -> None:
 
 
 def test_a_mistake_in_a_config_file_names_file_line_and_field(tmp_path: Path) -> None:
-    (tmp_path / "rules.yaml").write_text("streak_rules:\n  - {rule: up, above: much}\nvaluation_pairs: []\ncurves: []\n")
+    (tmp_path / "rules.yaml").write_text(
+        "streak_rules:\n  - {rule: up, above: much}\nvaluation_pairs: []\ncurves: []\n"
+    )
     result = rotation("build", "--config", tmp_path, "--home", tmp_path)
     fails(result, f"{tmp_path / 'rules.yaml'}:2: streak_rules.0.above")
     fails(rotation("build", "--config", tmp_path / "no", "--home", tmp_path), "no such folder")
@@ -348,7 +374,10 @@ def test_a_damaged_publication(three_builds: Path) -> None:
 
 
 def test_an_answer_that_cannot_be_written(place: list[object], tmp_path: Path) -> None:
-    fails(rotation("query", *place, "-o", tmp_path / "no" / "such" / "folder.csv", "select 1"), "no such file or directory")
+    fails(
+        rotation("query", *place, "-o", tmp_path / "no" / "such" / "folder.csv", "select 1"),
+        "no such file or directory",
+    )
 
 
 def test_a_fault_of_the_program_is_one_line_too(place: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,7 +398,9 @@ def test_debug_shows_the_traceback(home: Path, tmp_path: Path) -> None:
         assert "Traceback" in done.stderr and "RotationError" in done.stderr
 
 
-def test_an_interrupted_build_says_that_it_stopped(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_says_that_it_stopped(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -398,7 +429,9 @@ def test_rollback_to_a_build_by_its_id(three_builds: Path) -> None:
     assert rotation("rollback", *place, "--to", "20240101T000000Z-aaaaaaaa").exit_code == 0
     assert rotation("rollback", *place, "--to", "20240103T000000Z-cccccccc").exit_code == 0
     assert (three_builds / "files" / "current").resolve().name == "20240103T000000Z-cccccccc"
-    fails(rotation("rollback", *place, "--to", "1999"), "there is no build 1999; kept builds: 20240101T000000Z-aaaaaaaa, ")
+    fails(
+        rotation("rollback", *place, "--to", "1999"), "there is no build 1999; kept builds: 20240101T000000Z-aaaaaaaa, "
+    )
 
 
 def test_rollback_throws_away_what_was_computed_from_the_build_that_goes(three_builds: Path) -> None:
@@ -412,11 +445,20 @@ def test_rollback_throws_away_what_was_computed_from_the_build_that_goes(three_b
 
 
 def test_a_home_with_quotes_brackets_and_spaces(tmp_path: Path, folder: Path) -> None:
-    home = tmp_path / "it's [my] \"data\" *"
+    home = tmp_path / 'it\'s [my] "data" *'
     result = rotation("build", "--source", "files", "--from", folder, "--captured-at", "2024-02-01", "--home", home)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    for words in ("published", "core", "derived", "marts", "Dagster and start-up", "Peak memory", "Try:", "rotation query"):
+    for words in (
+        "published",
+        "core",
+        "derived",
+        "marts",
+        "Dagster and start-up",
+        "Peak memory",
+        "Try:",
+        "rotation query",
+    ):
         assert words in result.stdout
     for line in result.stdout.splitlines():
         if line.strip().startswith("rotation query"):
@@ -458,7 +500,12 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_all_that_is_not_python_too(unpacked: Path) -> None:
-    for wanted in ("pipeline/config/*.yaml", "pipeline/config/sample/*.yaml", "dbt_like_sql/marts/*.sql", "pipeline/**/*.py"):
+    for wanted in (
+        "pipeline/config/*.yaml",
+        "pipeline/config/sample/*.yaml",
+        "dbt_like_sql/marts/*.sql",
+        "pipeline/**/*.py",
+    ):
         here = sorted(path.relative_to(CHECKOUT) for path in CHECKOUT.glob(wanted))
         there = sorted(path.relative_to(unpacked) for path in unpacked.glob(wanted))
         assert here and there == here
@@ -466,7 +513,9 @@ def test_the_wheel_holds_all_that_is_not_python_too(unpacked: Path) -> None:
     assert {path.name for path in unpacked.iterdir() if path.suffix != ".dist-info"} == {"pipeline", "dbt_like_sql"}
 
 
-def test_the_wheel_works_from_an_empty_folder_in_a_narrow_terminal(unpacked: Path, folder: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_from_an_empty_folder_in_a_narrow_terminal(
+    unpacked: Path, folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     environment |= {"PYTHONPATH": str(unpacked), "COLUMNS": "40"}

@@ -1,4 +1,4 @@
-"""What Dagster sees: assets, what they are computed from, checks, jobs. A change of the graph shows as a change of a file.
+"""What Dagster sees: assets, what they are computed from, checks, jobs. A changed graph shows as a changed file.
 
 After a wanted change write the snapshot anew with `python tests/graph/test_graph.py`, and read its diff.
 """
@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from pipeline.config import DEFAULT_DIR
-from pipeline.defs import core, derived
 from pipeline.definitions import JOB, build_definitions, defs
+from pipeline.defs import core, derived
 from pipeline.errors import RotationError
 from pipeline.settings import SOURCES, Settings
 from pipeline.sql_models import load_models

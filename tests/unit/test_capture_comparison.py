@@ -265,6 +265,10 @@ def test_an_older_copy_that_arrives_late_and_repeats_a_still_older_one_adds_noth
     assert known(macro((1.0, JANUARY), (2.0, MARCH)), macro((1.0, FEBRUARY))) == [(1.0, JANUARY), (2.0, MARCH)]
 
 
+def test_two_values_of_one_instant_are_both_kept():
+    assert known(macro((1.0, JANUARY)), macro((2.0, JANUARY))) == [(1.0, JANUARY), (2.0, JANUARY)]
+
+
 def test_any_part_of_a_bar_that_changes_makes_a_new_row():
     first = copy(JANUARY, 100.0, dividend={})
     assert held(first, copy(FEBRUARY, 100.0, dividend={}), table="price_captures").height == 1

@@ -114,7 +114,6 @@ def test_macro_releases(batch: Batch, releases: pl.DataFrame, cut: dt.date):
     same(cut_build, releases.filter(pl.col("available_at") <= evening(cut)))
 
 
-@pytest.mark.xfail(strict=True, reason="the sample dates payrolls and unemployment a week after their release rule")
 def test_a_value_that_the_source_dates_is_not_known_before_that_date(batch: Batch, releases: pl.DataFrame):
     """Cut the dated captures themselves: what was captured after T cannot have been known at T."""
     dated = batch.macro.filter("is_vintage")

@@ -209,6 +209,17 @@ def test_a_long_gap_empties_every_window_over_it(name: str, bars_needed: int):
     assert table[name].is_null().to_list() == expected
 
 
+@pytest.mark.parametrize(("name", "returns"), [("beta_252", 252), ("corr_63", 63)])
+@pytest.mark.parametrize(("last_hole", "is_kept"), [(4, True), (5, False)])
+def test_what_is_missing_between_all_closes_of_a_window_adds_up(name: str, returns: int, last_hole: int, is_kept: bool):
+    def with_holes(closes: tuple[float, ...]) -> Closes:
+        return [closes[0], *[None] * 6, *closes[1:returns], *[None] * last_hole, closes[returns]]
+
+    table = pair(with_holes(walk(253, 1)), with_holes(walk(253, 2)))
+    assert table.height == returns + 1
+    assert (table[name][returns] is not None) == is_kept
+
+
 # --- regimes --------------------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,14 @@ def test_volatility_needs_22_closes_without_a_long_gap():
     assert [i for i, value in enumerate(found) if value is None] == [*range(21), *range(25, 46)]
 
 
+@pytest.mark.parametrize(("last_hole", "is_kept"), [(4, True), (5, False)])
+def test_volatility_counts_what_is_missing_between_all_22_closes(last_hole: int, is_kept: bool):
+    # six sessions are missing after the first close, a few more before the last
+    walk = random_walk(22)
+    found = price_returns([walk[0], *[None] * 6, *walk[1:21], *[None] * last_hole, walk[21]], "realized_vol_21d")
+    assert (found[21] is not None) == is_kept
+
+
 def year_to_date(days_and_closes: list[tuple[str, float, int]]) -> list[float | None]:
     """Year-to-date returns of (day, close, session number) bars."""
     prices = pl.concat(
@@ -120,6 +128,9 @@ def test_year_to_date_needs_a_bar_in_the_year_before():
     # no bar in 2001: the bars of 2002 have no base, although one of 2000 exists; those of 2003 have
     found = year_to_date([("2000-12-29", 100, 0), ("2002-01-02", 105, 1), ("2003-01-02", 110, 2)])
     assert found == [None, None, pytest.approx(110 / 105 - 1)]
+    # nor is the base of 2000 carried on
+    found = year_to_date([("1999-12-31", 100, 0), ("2000-12-29", 110, 1), ("2002-01-02", 105, 2)])
+    assert found == [None, pytest.approx(0.1), None]
 
 
 @pytest.mark.parametrize(("missing", "expected"), [(10, pytest.approx(0.1)), (11, None)])

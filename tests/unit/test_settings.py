@@ -62,7 +62,9 @@ def test_a_date_is_its_end_in_new_york_and_an_instant_is_itself(text: str, insta
     assert parse_instant(text, "--as-of") == instant
 
 
-@pytest.mark.parametrize("text", ["nonsense", "2024-13-01", "2024-02-30", "16.07.2024", "2024-07-16T25:00", "", "9999-12-31"])
+@pytest.mark.parametrize(
+    "text", ["nonsense", "2024-13-01", "2024-02-30", "16.07.2024", "2024-07-16T25:00", "", "9999-12-31"]
+)
 def test_what_is_no_instant_is_refused_with_two_examples(text: str) -> None:
     with pytest.raises(RotationError, match="2024-07-16 or 2024-07-16T16:00-04:00") as told:
         parse_instant(text, "--as-of")

@@ -249,9 +249,9 @@ def test_a_second_build_waits_and_then_says_so(tmp_path: Path) -> None:
     holder.start()
     held.wait()
     try:
-        with pytest.raises(RotationError, match=r"another build of .* has been running for over .* try again"):
-            with locked(tmp_path, seconds=0.01):
-                raise AssertionError("two builds at once")
+        said = r"another build of .* has been running for over .* try again"
+        with pytest.raises(RotationError, match=said), locked(tmp_path, seconds=0.01):
+            raise AssertionError("two builds at once")
     finally:
         done.set()
         holder.join()
