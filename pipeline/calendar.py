@@ -20,14 +20,18 @@ def sessions() -> pl.DataFrame:
     import exchange_calendars  # 1.5 s: only builds need it
 
     calendar = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat())
-    return pl.DataFrame(
-        {
-            "session_date": pl.Series(calendar.closes.index.values).cast(pl.Date),
-            "close_at": pl.Series(calendar.closes.dt.tz_convert(None).to_numpy())
-            .cast(pl.Datetime("us"))
-            .dt.replace_time_zone("UTC"),
-        }
-    ).with_row_index("session_no").cast({"session_no": pl.Int64})
+    return (
+        pl.DataFrame(
+            {
+                "session_date": pl.Series(calendar.closes.index.values).cast(pl.Date),
+                "close_at": pl.Series(calendar.closes.dt.tz_convert(None).to_numpy())
+                .cast(pl.Datetime("us"))
+                .dt.replace_time_zone("UTC"),
+            }
+        )
+        .with_row_index("session_no")
+        .cast({"session_no": pl.Int64})
+    )
 
 
 def final_at() -> pl.Expr:

@@ -22,7 +22,9 @@ def new_rows(table: str, existing: pl.DataFrame, incoming: pl.DataFrame) -> pl.D
     key = KEYS[table]
     values = [name for name in incoming.columns if name not in NOT_VALUES and name not in key]
     if table == "rejects":
-        return incoming.unique(key, keep="first", maintain_order=True).join(existing, on=key, how="anti", nulls_equal=True)
+        return incoming.unique(key, keep="first", maintain_order=True).join(
+            existing, on=key, how="anti", nulls_equal=True
+        )
     fresh = incoming.unique([*key, "captured_at", *values], keep="first", maintain_order=True)
     if existing.height:
         fresh = fresh.join(existing, on=[*key, "captured_at", *values], how="anti", nulls_equal=True)

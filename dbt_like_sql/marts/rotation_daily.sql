@@ -95,32 +95,56 @@ credit_values as (
         releases.observed_on,
         releases.available_at,
         releases.value,
-        coalesce(
-            min(releases.available_at) over (
-                partition by series_id, releases.observed_on
-                order by releases.seq
-                rows between 1 following and unbounded following
-            ),
-            'infinity'
+        min(releases.available_at) over (
+            partition by series_id, releases.observed_on
+            order by releases.seq
+            rows between 1 following and unbounded following
         ) as replaced_at
     from core.macro_releases as releases
     join core.series as series using (series_id)
     where series.role = 'credit_spread'
+    qualify releases.value is not null
+),
+
+-- Nearly all values are never replaced: of these the newest known is found by instant, as for the curve.
+credit_lasting as (
+    select observed_on, available_at, series_id, value
+    from credit_values
+    where replaced_at is null
+    qualify observed_on = max(observed_on) over (order by available_at)
+),
+
+credit_replaced as (
+    select
+        strength.session_date,
+        max({
+            'observed_on': credit_values.observed_on,
+            'available_at': credit_values.available_at,
+            'series_id': credit_values.series_id,
+            'value': credit_values.value
+        }) as newest
+    from strength
+    join credit_values
+        on credit_values.available_at <= strength.close_at
+        and credit_values.replaced_at > strength.close_at
+    group by strength.session_date
 ),
 
 credit as (
     select
         strength.session_date,
-        max(credit_values.observed_on) as observed_on,
-        arg_max(credit_values.series_id, credit_values.observed_on) as series_id,
-        arg_max(credit_values.available_at, credit_values.observed_on) as available_at,
-        arg_max(credit_values.value, credit_values.observed_on) as value
+        greatest(
+            case when credit_lasting.observed_on is not null then {
+                'observed_on': credit_lasting.observed_on,
+                'available_at': credit_lasting.available_at,
+                'series_id': credit_lasting.series_id,
+                'value': credit_lasting.value
+            } end,
+            credit_replaced.newest
+        ) as newest
     from strength
-    join credit_values
-        on credit_values.available_at <= strength.close_at
-        and credit_values.replaced_at > strength.close_at
-    where credit_values.value is not null
-    group by strength.session_date
+    asof left join credit_lasting on strength.close_at >= credit_lasting.available_at
+    left join credit_replaced on credit_replaced.session_date = strength.session_date
 )
 
 select
@@ -166,10 +190,10 @@ select
     curve.state as curve_state,
     curve.is_inverted as is_curve_inverted,
     curve.days_in_state,
-    credit.series_id as credit_series_id,
-    credit.observed_on as credit_observed_on,
-    credit.available_at as credit_available_at,
-    credit.value as credit_spread_pct
+    credit.newest.series_id as credit_series_id,
+    credit.newest.observed_on as credit_observed_on,
+    credit.newest.available_at as credit_available_at,
+    credit.newest.value as credit_spread_pct
 from strength
 asof left join curve on strength.close_at >= curve.available_at
 left join credit on credit.session_date = strength.session_date

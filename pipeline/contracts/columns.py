@@ -40,7 +40,7 @@ def number(kind: str, description: str, *, grade: str = "exact", source: str | N
         rules: further dataframely arguments, such as `min` or `nullable=False`.
     """
     decimals = DECIMALS[kind]
-    metadata = {"unit": kind.replace("_", " "), "grade": grade}
+    metadata: dict[str, Any] = {"unit": kind.replace("_", " "), "grade": grade}
     metadata |= {} if source is None else {"source": source}
     metadata |= {} if decimals is None else {"decimals": decimals}
     return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)
@@ -77,7 +77,9 @@ def rounded(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:
     """Round every figure to the decimals its contract gives it; -0.0 becomes 0.0, NaN and infinity NULL."""
     columns = contract.columns()
     figures = {
-        name: (column.metadata or {}).get("decimals") for name, column in columns.items() if isinstance(column, dy.Float64)
+        name: (column.metadata or {}).get("decimals")
+        for name, column in columns.items()
+        if isinstance(column, dy.Float64)
     }
     return frame.with_columns(published(pl.col(name), decimals).alias(name) for name, decimals in figures.items())
 

@@ -57,15 +57,21 @@ class Prices(Table):
     open = number("usd", "First price, split-adjusted; NULL where the source has none.")
     high = number("usd", "Highest price, split-adjusted.")
     low = number("usd", "Lowest price, split-adjusted.")
-    close = number("usd", "Last price, split-adjusted on the basis of the newest capture.", nullable=False, min_exclusive=0)
+    close = number(
+        "usd", "Last price, split-adjusted on the basis of the newest capture.", nullable=False, min_exclusive=0
+    )
     volume = number("as_served", "Shares traded; 0 or NULL for many indexes.")
     dividend = number("usd", "Cash distribution going ex this session, capital gains included.", nullable=False, min=0)
-    capital_gain = number("usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0)
+    capital_gain = number(
+        "usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0
+    )
     split_ratio = number("ratio", "New shares for one old this session; 1 when there was no split.", nullable=False)
-    close_as_traded = number("usd", "Close times all later split ratios: the price people saw that day.", nullable=False)
+    close_as_traded = number(
+        "usd", "Close times all later split ratios: the price people saw that day.", nullable=False
+    )
     total_return_index = number(
         "as_served",
-        "Forward total-return index: 1 at the first bar, then times (close + dividend) / previous close. NULL for indexes.",
+        "Forward total-return index: 1 at the first bar, then x (close + dividend) / previous close; NULL for indexes.",
     )
     flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True)
     captured_at = instant("When the row in use was received.")
@@ -110,7 +116,9 @@ class CaptureEdits(Table):
     old_captured_at = instant("When the old value was received.")
     old_value = number("as_served", "Value before.")
     new_value = number("as_served", "Value after.")
-    kind = text("split: a uniform change of split basis; adjusted: one copy is dividend-adjusted; revised: anything else.")
+    kind = text(
+        "split: a uniform change of split basis; adjusted: one copy is dividend-adjusted; revised: anything else."
+    )
     origin = text("File or request the new value came from; of a macro value, vintage or rule.")
 
 

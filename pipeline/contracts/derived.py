@@ -44,7 +44,9 @@ class RelativeStrength(Table):
     benchmark = text("Denominator.", primary_key=True)
     basis = text(_BASIS, primary_key=True)
     session_date = day(_SESSION, nullable=False, primary_key=True)
-    ratio = number("ratio", "Level of the symbol over level of the benchmark. On `total` only its changes carry meaning.")
+    ratio = number(
+        "ratio", "Level of the symbol over level of the benchmark. On `total` only its changes carry meaning."
+    )
     ratio_index = number("points", "Ratio, 100 at the first common session.")
     spread_1d_pp = number("pp", "100 x (1-session return of the symbol less that of the benchmark).")
     spread_5d_pp = number("pp", "100 x (5-session return of the symbol less that of the benchmark).")
@@ -59,7 +61,7 @@ class RelativeStrength(Table):
     is_ratio_high_252 = flag("Ratio at or above the highest of the last 252 common sessions; NULL before the 252nd.")
     rot_ratio = number(
         "points",
-        "100 + (ratio less its 63-session mean) over its population SD. Also known as JdK RS-Ratio, whose formula is unpublished.",
+        "100 + (ratio less its 63-session mean) over its population SD. Also known as JdK RS-Ratio (unpublished).",
         grade="ours",
     )
     rot_momentum = number(
@@ -68,7 +70,9 @@ class RelativeStrength(Table):
         grade="ours",
     )
     quadrant = text(
-        "leading, weakening, lagging or improving: rot_ratio and rot_momentum above 100 or not.", nullable=True, grade="ours"
+        "leading, weakening, lagging or improving: rot_ratio and rot_momentum above 100 or not.",
+        nullable=True,
+        grade="ours",
     )
     regime_63d = text(
         "up or down (63-session return of the symbol above 0), _leading or _lagging (spread above 0).", nullable=True
@@ -77,7 +81,7 @@ class RelativeStrength(Table):
     corr_63 = number("ratio", "Correlation of the daily returns, 63 common sessions.")
 
     @dy.rule()
-    def not_its_own_benchmark(cls) -> pl.Expr:  # noqa: D102, N805
+    def not_its_own_benchmark(cls) -> pl.Expr:  # noqa: D102
         return cls.symbol.col != cls.benchmark.col
 
 
@@ -121,7 +125,7 @@ class Records(Table):
     percentile = number("probability", "(Average rank among all values so far, less 0.5) over their count.")
 
     @dy.rule()
-    def key_is_unique(cls) -> pl.Expr:  # noqa: D102, N805
+    def key_is_unique(cls) -> pl.Expr:  # noqa: D102
         return ~pl.struct("symbol", "benchmark", "basis", "measure", "direction", "session_date").is_duplicated()
 
 
@@ -132,10 +136,14 @@ class YieldCurveStatus(Table):
 
     curve = text("10y2y or 10y3m.", primary_key=True)
     observed_on = day("Day of the yields.", nullable=False, primary_key=True)
-    available_at = instant("Instant from which the spread was public; since 2019-06-21 after the close of the day itself.")
+    available_at = instant(
+        "Instant from which the spread was public; since 2019-06-21 after the close of the day itself."
+    )
     spread_pp = number("pp", "Long less short yield.", nullable=False)
     is_inverted = flag("Spread below zero; 0.00 is not.", nullable=False)
-    state = text("inverted, uninverting (at most 5 observations since), post_inversion (at most 252) or normal.", grade="ours")
+    state = text(
+        "inverted, uninverting (at most 5 observations since), post_inversion (at most 252) or normal.", grade="ours"
+    )
     days_in_state = count("Observations of the unbroken state, this one included.", nullable=False)
     spell_start = day("First observation of the current run (inverted) or of the sustained spell (after it).")
     change_20_pp = number("pp", "Spread less the spread 20 observations earlier.")
@@ -175,16 +183,28 @@ class ValuationGap(Table):
     value = text("Value fund.", primary_key=True)
     session_date = day(_SESSION, nullable=False, primary_key=True)
     log_price_ratio = number("ratio", "ln(close of growth / close of value).", grade="proxy")
-    log_total_ratio = number("ratio", "ln of the ratio of the total-return indexes; only its changes carry meaning.", grade="proxy")
+    log_total_ratio = number(
+        "ratio", "ln of the ratio of the total-return indexes; only its changes carry meaning.", grade="proxy"
+    )
     z_expanding = number("sd", "z-score of log_price_ratio among all values so far, from the 253rd.", grade="proxy")
-    percentile_expanding = number("probability", "Percentile of log_price_ratio among all values so far.", grade="proxy")
-    trend_residual = number("ratio", "Today's residual from the least-squares line on all values so far.", grade="proxy")
-    widest_since = day("Latest earlier session with a log_price_ratio at least as high; NULL: never since history_start.")
+    percentile_expanding = number(
+        "probability", "Percentile of log_price_ratio among all values so far.", grade="proxy"
+    )
+    trend_residual = number(
+        "ratio", "Today's residual from the least-squares line on all values so far.", grade="proxy"
+    )
+    widest_since = day(
+        "Latest earlier session with a log_price_ratio at least as high; NULL: never since history_start."
+    )
     history_start = day("First common session.", nullable=False)
     growth_distribution_yield = number("fraction", "Distributions of 365 days, capital gains excluded, over the close.")
     value_distribution_yield = number("fraction", "Distributions of 365 days, capital gains excluded, over the close.")
     growth_distributions_n = count("Ex-dates of the growth fund in those 365 days.")
     value_distributions_n = count("Ex-dates of the value fund in those 365 days.")
     yield_gap = number("ratio", "ln(value yield / growth yield); NULL unless both paid four times.", grade="proxy")
-    growth_pe = number("ratio", "Newest captured trailing P/E, at most 30 days old; NULL before the first.", grade="snapshot")
-    value_pe = number("ratio", "Newest captured trailing P/E, at most 30 days old; NULL before the first.", grade="snapshot")
+    growth_pe = number(
+        "ratio", "Newest captured trailing P/E, at most 30 days old; NULL before the first.", grade="snapshot"
+    )
+    value_pe = number(
+        "ratio", "Newest captured trailing P/E, at most 30 days old; NULL before the first.", grade="snapshot"
+    )

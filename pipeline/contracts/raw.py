@@ -20,9 +20,13 @@ class PriceCapture(_Capture):
     close = dy.Float64(min_exclusive=0, description="Last price, split-adjusted unless a flag says otherwise.")
     adj_close = dy.Float64(nullable=True, description="Close adjusted for distributions as the source computes it.")
     volume = dy.Float64(nullable=True, min=0, description="Shares traded; fractional where the source adjusts it.")
-    dividend = dy.Float64(nullable=True, min=0, description="Cash distribution going ex; NULL: the source does not say.")
+    dividend = dy.Float64(
+        nullable=True, min=0, description="Cash distribution going ex; NULL: the source does not say."
+    )
     capital_gain = dy.Float64(nullable=True, min=0, description="Capital-gains part paid apart; NULL: not said.")
-    split_ratio = dy.Float64(nullable=True, min_exclusive=0, description="New shares for one old; 1: none; NULL: not said.")
+    split_ratio = dy.Float64(
+        nullable=True, min_exclusive=0, description="New shares for one old; 1: none; NULL: not said."
+    )
     flags = dy.String(nullable=True, description="Names of faults and repairs, separated by a space.")
 
 
@@ -32,7 +36,9 @@ class MacroCapture(_Capture):
     series_id = dy.String(description="Series.")
     observed_on = dy.Date(description="First day of the period the value is about.")
     value = dy.Float64(nullable=True, description="Value; NULL where the source says there is none.")
-    is_vintage = dy.Bool(description="TRUE where the source itself dated the value (a vintage), so captured_at is its date.")
+    is_vintage = dy.Bool(
+        description="TRUE where the source itself dated the value (a vintage), so captured_at is its date."
+    )
 
 
 class FuturesCapture(_Capture):
@@ -49,7 +55,9 @@ class FomcCapture(_Capture):
     """One meeting of the Federal Open Market Committee."""
 
     decided_on = dy.Date(description="Day of the decision.")
-    target_pct = dy.Float64(nullable=True, description="Target after the decision (upper bound of a range); NULL: planned.")
+    target_pct = dy.Float64(
+        nullable=True, description="Target after the decision (upper bound of a range); NULL: planned."
+    )
     previous_target_pct = dy.Float64(nullable=True, description="Target before the decision.")
 
 

@@ -7,7 +7,6 @@ import polars as pl
 
 from pipeline.calendar import federal_holidays, new_york_instant
 from pipeline.config import ReleaseRule, Series
-from pipeline.contracts import core
 
 KEY = ["series_id", "observed_on"]
 UTC = pl.Datetime("us", "UTC")
@@ -119,10 +118,10 @@ def _release_day(rule: ReleaseRule) -> pl.Expr:
     else:
         month = observed.dt.month_start().dt.offset_by(f"{rule.months}mo")
         if rule.day is not None:
-            day = month.dt.offset_by(f"{rule.day - 1}d")
+            day = month.dt.offset_by(f"{(rule.day or 1) - 1}d")
         else:
             first = (_weekday_number(rule) - month.dt.weekday().cast(pl.Int64)) % 7
-            day = month + pl.duration(days=first + 7 * (rule.nth - 1))
+            day = month + pl.duration(days=first + 7 * ((rule.nth or 1) - 1))
     return day.dt.add_business_days(0, holidays=holidays, roll="forward")
 
 
@@ -135,9 +134,9 @@ def _after_week_of(observed: pl.Expr, rule: ReleaseRule) -> pl.Expr:
 
     A day in the first three of January comes a week later: over the year's end the reports are delayed.
     """
-    reference = observed.dt.month_start().dt.offset_by(f"{rule.after_week_of - 1}d")
+    reference = observed.dt.month_start().dt.offset_by(f"{(rule.after_week_of or 1) - 1}d")
     saturday = reference + pl.duration(days=(6 - reference.dt.weekday().cast(pl.Int64)) % 7)
-    day = saturday + pl.duration(days=_weekday_number(rule) + 1 + 7 * (rule.nth - 1))
+    day = saturday + pl.duration(days=_weekday_number(rule) + 1 + 7 * ((rule.nth or 1) - 1))
     early_january = (day.dt.month() == 1) & (day.dt.day() <= 3)
     return pl.when(early_january).then(day + pl.duration(days=7)).otherwise(day)
 

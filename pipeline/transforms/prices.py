@@ -72,15 +72,17 @@ def _without_adjusted(captures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
 
 def _copy_reject(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
     """One reject per copy, however many bars it has."""
-    return rows.group_by("symbol", "captured_at", "origin", maintain_order=True).agg(
-        n=pl.len(), first=pl.col("session_date").min(), last=pl.col("session_date").max()
-    ).select(
-        layer=pl.lit("core"),
-        origin="origin",
-        line=pl.lit(None, pl.Int64),
-        reason=pl.lit(reason),
-        excerpt=pl.format("{}: {} bars from {} to {}", "symbol", "n", "first", "last"),
-        captured_at="captured_at",
+    return (
+        rows.group_by("symbol", "captured_at", "origin", maintain_order=True)
+        .agg(n=pl.len(), first=pl.col("session_date").min(), last=pl.col("session_date").max())
+        .select(
+            layer=pl.lit("core"),
+            origin="origin",
+            line=pl.lit(None, pl.Int64),
+            reason=pl.lit(reason),
+            excerpt=pl.format("{}: {} bars from {} to {}", "symbol", "n", "first", "last"),
+            captured_at="captured_at",
+        )
     )
 
 

@@ -35,7 +35,9 @@ def percentiles_so_far(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     time, rank = rows.astype(np.int32), rank_of[rows]
     lane = np.arange(BLOCK, dtype=np.int32)
     in_time_block = (_blocks(rank_of)[time // BLOCK] < rank[:, None]) & (lane < (time % BLOCK)[:, None])
-    in_rank_block = (_blocks(time_of)[rank // BLOCK] < (time - time % BLOCK)[:, None]) & (lane < (rank % BLOCK)[:, None])
+    in_rank_block = (_blocks(time_of)[rank // BLOCK] < (time - time % BLOCK)[:, None]) & (
+        lane < (rank % BLOCK)[:, None]
+    )
     earlier_not_above = (
         before[time // BLOCK, rank // BLOCK] + np.count_nonzero(in_time_block, 1) + np.count_nonzero(in_rank_block, 1)
     )

@@ -32,9 +32,7 @@ def rejects(
     raw_rejects: pl.DataFrame, macro_captures: pl.DataFrame, series: Iterable[Series], *others: pl.DataFrame
 ) -> pl.DataFrame:
     """Compute core.rejects: what the parser refused, what core left out, and series that are not configured."""
-    refused = raw_rejects.select(
-        pl.lit("raw").alias("layer"), "origin", "line", "reason", "excerpt", "captured_at"
-    )
+    refused = raw_rejects.select(pl.lit("raw").alias("layer"), "origin", "line", "reason", "excerpt", "captured_at")
     unknown = (
         macro_captures.filter(~pl.col("series_id").is_in([one.series_id for one in series]))
         .group_by("series_id", "origin", maintain_order=True)

@@ -27,7 +27,9 @@ def returns(prices: pl.DataFrame) -> pl.DataFrame:
             "session_date",
             *(change(pl.col("level"), n).over(GROUP).alias(f"ret_{n}d") for n in RETURN_WINDOWS),
             ret_ytd=_year_to_date(),
-            realized_vol_21d=guarded(pl.col("log_return").rolling_std(21, ddof=1) * SESSIONS_A_YEAR**0.5, 21).over(GROUP),
+            realized_vol_21d=guarded(pl.col("log_return").rolling_std(21, ddof=1) * SESSIONS_A_YEAR**0.5, 21).over(
+                GROUP
+            ),
         )
     )
 

@@ -54,7 +54,9 @@ def yield_curve_status(macro_releases: pl.DataFrame, curves: Iterable[Curve]) ->
             .then("run_start")
             .when(pl.col("state") != "normal")
             .then("sustained_start"),
-            change_20_pp=(pl.col("spread_pp") - pl.col("spread_pp").shift(SLOPE_OBSERVATIONS)).over(KEY).round(DECIMALS),
+            change_20_pp=(pl.col("spread_pp") - pl.col("spread_pp").shift(SLOPE_OBSERVATIONS))
+            .over(KEY)
+            .round(DECIMALS),
         )
         .with_columns(steepening=_steepening())
         .join(_recession_probabilities(macro_releases, curves), on=["curve", "observed_on"], how="left")
@@ -81,8 +83,7 @@ def _with_runs(observations: pl.DataFrame, bridged: int = BRIDGED_OBSERVATIONS) 
         observations.with_columns(is_inverted=pl.col("spread_pp") < 0, obs=pl.int_range(pl.len()).over(KEY))
         .with_columns(last_inverted=inverted_obs.forward_fill().shift(1).over(KEY))
         .with_columns(
-            starts=pl.col("is_inverted")
-            & (pl.col("obs") - pl.col("last_inverted") > bridged + 1).fill_null(True)
+            starts=pl.col("is_inverted") & (pl.col("obs") - pl.col("last_inverted") > bridged + 1).fill_null(True)
         )
         .with_columns(run=pl.when("is_inverted").then(pl.col("starts").cum_sum().over(KEY)))
         .with_columns(
@@ -175,7 +176,9 @@ def _spells(observations: pl.DataFrame, variant: str, *, bridged: int, at_least:
     dates = runs.select(*KEY, "obs", date="observed_on")
     return (
         spells.with_columns(first_after=pl.col("last_obs") + 1, confirming=pl.col("last_obs") + bridged + 1)
-        .join(dates.rename({"date": "uninverted_on"}), left_on=[*KEY, "first_after"], right_on=[*KEY, "obs"], how="left")
+        .join(
+            dates.rename({"date": "uninverted_on"}), left_on=[*KEY, "first_after"], right_on=[*KEY, "obs"], how="left"
+        )
         .join(dates.rename({"date": "confirmed_on"}), left_on=[*KEY, "confirming"], right_on=[*KEY, "obs"], how="left")
         .with_columns(is_open=pl.col("confirmed_on").is_null(), variant=pl.lit(variant))
         .with_columns(

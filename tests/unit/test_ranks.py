@@ -13,7 +13,8 @@ from pipeline.transforms.windows import expanding_percentile
 
 
 def test_a_count_by_hand():
-    # 3: alone, (1 - .5) / 1; 5: 2nd of 2, 1.5 / 2; 3 again: ranks 1 and 2 of three share 1.5, 1 / 3; 4: 3rd of 4, 2.5 / 4
+    # 3: alone, (1 - .5) / 1; 5: 2nd of 2, 1.5 / 2; 3 again: ranks 1 and 2 of three share 1.5, 1 / 3;
+    # 4: 3rd of 4, 2.5 / 4
     found = percentiles_so_far(np.array([3.0, 5.0, 3.0, 4.0]), np.arange(4))
     assert found.tolist() == pytest.approx([0.5, 0.75, 1 / 3, 0.625])
 
