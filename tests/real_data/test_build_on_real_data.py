@@ -19,10 +19,7 @@ from pipeline.tables import CONTRACTS
 SHARED = Path(__file__).parents[2].parent / "shared"
 DATA, ANSWERS, CHECK = SHARED / "market-data", SHARED / "golden" / "anchors.csv", SHARED / "golden" / "check.py"
 
-pytestmark = [
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real market data: {DATA} does not exist"),
-    pytest.mark.xdist_group("real data"),  # with --dist loadgroup one process builds for all of them
-]
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real market data: {DATA} does not exist")
 
 
 def build(home: Path, **more: object) -> Path:
