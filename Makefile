@@ -23,13 +23,13 @@ run: .venv/installed
 	$(BIN)/rotation build --source sample
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto tests/unit tests/sql
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/sql
 
 ui: .venv/installed
 	$(BIN)/dagster dev --host 127.0.0.1

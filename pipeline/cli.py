@@ -41,7 +41,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-out = _Console()
+# a pipe has no width: long rows stay whole for the program that reads them
+out = _Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 250)
 err = Console(stderr=True)
 
 SourceOption = Annotated[
@@ -103,8 +104,9 @@ def _plain(error: Exception) -> str:
 
 
 def _settings(source: str | None, home: Path | None, **more: Any) -> Settings:
-    given = {name: value for name, value in {"source": source, "home": home, **more}.items() if value is not None}
-    return dataclasses.replace(Settings.from_environment(), **given)
+    environment = {**os.environ, "ROTATION_SOURCE": source} if source else os.environ
+    given = {name: value for name, value in {"home": home, **more}.items() if value is not None}
+    return dataclasses.replace(Settings.from_environment(environment), **given)
 
 
 @app.command()
@@ -214,7 +216,8 @@ def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
     ]
     if not lines:
         return
-    out.print(f"[bold yellow]{_warnings(record)} warnings[/]")
+    n = _warnings(record)
+    out.print(f"[bold yellow]{n} warning{'' if n == 1 else 's'}[/]")
     for line in lines[:shown]:
         out.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
     if len(lines) > shown:

@@ -27,6 +27,7 @@ from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
 MEMORY_LIMIT = "1GB"
+UTC = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ META = {
 }
 META_COLUMNS = {
     "layer": "Schema: core, derived or marts.",
-    "table": "Table.",
+    "table_name": "Table.",
     "description": "What it is.",
     "grain": "Columns that identify a row.",
     "known_date": "Column from whose day or instant a row is known; NULL: the table has none.",
@@ -91,7 +92,7 @@ META_COLUMNS = {
     "parquet_bytes": "Size of the Parquet file.",
     "schema_version": "Goes up when a published column vanishes, changes its type or its meaning.",
     "position": "Place of the column in its table, from 1.",
-    "column": "Column.",
+    "column_name": "Column.",
     "type": "Type in DuckDB.",
     "unit": "Unit of a figure, or kind of the values; NULL: no figure.",
     "grade": "exact, ours, reconstruction, proxy or snapshot.",
@@ -101,7 +102,7 @@ META_COLUMNS = {
     "source": "Source of the data: sample, files or live.",
     "code_version": "Version of the program, with the commit where it ran from a checkout.",
     "created_at": "Instant of the publication.",
-    "as_of": "Instant of a replay; empty: everything known.",
+    "as_of": "Instant of a replay; NULL: everything known.",
     "lock_hash": "SHA-256 of the versions of all installed packages.",
     "config_hash": "SHA-256 of the config files and SQL models.",
     "input_hash": "SHA-256 of the captures.",
@@ -258,7 +259,7 @@ def _write_meta(
         [
             {
                 "layer": table.name.split(".")[0],
-                "table": table.name.split(".")[1],
+                "table_name": table.name.split(".")[1],
                 "description": table.description,
                 "grain": ", ".join(table.grain),
                 "known_date": table.known_date,
@@ -281,9 +282,9 @@ def _write_meta(
         [
             {
                 "layer": table.name.split(".")[0],
-                "table": table.name.split(".")[1],
+                "table_name": table.name.split(".")[1],
                 "position": position,
-                "column": column["name"],
+                "column_name": column["name"],
                 "type": types[f"{table.name}.{column['name']}"],
                 "unit": column["unit"],
                 "grade": column["grade"],
@@ -297,7 +298,10 @@ def _write_meta(
         schema_overrides={"definition_source": pl.String, "unit": pl.String},
     )
     past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
-    build_rows = pl.DataFrame([_build_row(one) for one in [*past, build]], infer_schema_length=None)
+    build_rows = pl.DataFrame(
+        [_build_row(one) for one in [*past, build]],
+        schema_overrides={"created_at": UTC, "as_of": UTC},
+    )
     for name, rows in (("tables", table_rows), ("columns", column_rows), ("builds", build_rows)):
         con.register("rows", rows.to_arrow())
         con.execute(f"create table meta.{name} as select * from rows")
@@ -313,7 +317,7 @@ def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: build[name] for name in names},
         "created_at": dt.datetime.fromisoformat(build["created_at"]),
-        "as_of": build["as_of"] or "",
+        "as_of": build["as_of"] and dt.datetime.fromisoformat(build["as_of"]),
         **{name: build[name] for name in hashes},
         "tables": len(build["tables"]),
         "rows": sum(table["rows"] for table in build["tables"].values()),

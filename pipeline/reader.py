@@ -141,7 +141,7 @@ def status(settings: Settings) -> Status:
             ),
             missing=rows(
                 "select 'symbol', symbol from core.instruments where is_configured and bars = 0 "
-                "union all select 'series', series_id from core.series where observations = 0 order by all"
+                "union all select 'series', series_id from core.series where observations = 0 order by 1 desc, 2"
             ),
             series=rows(
                 "select s.series_id, s.frequency, s.last_observed_on, max(m.captured_at) from core.series s "

@@ -111,7 +111,7 @@ class CaptureEdits(Table):
     dataset = text("prices or macro.", primary_key=True)
     id = text("Symbol or series.", primary_key=True)
     observed_on = day("Session or period of the value.", nullable=False, primary_key=True)
-    column = text("Column that changed.", primary_key=True)
+    column_name = text("Column that changed.", primary_key=True)
     captured_at = instant("When the new value was received.", primary_key=True)
     old_captured_at = instant("When the old value was received.")
     old_value = number("as_served", "Value before.")

@@ -66,7 +66,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
             "captured_at",
             "old_captured_at",
             "origin",
-            column=pl.lit(name),
+            column_name=pl.lit(name),
             old_value=f"old_{name}",
             new_value=name,
         )
@@ -79,7 +79,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
             dataset=pl.lit("prices"),
             id="symbol",
             observed_on="session_date",
-            column="column",
+            column_name="column_name",
             captured_at="captured_at",
             old_captured_at="old_captured_at",
             old_value="old_value",
@@ -87,7 +87,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
             kind=pl.col("kind").fill_null("revised"),
             origin="origin",
         )
-        .sort("id", "observed_on", "column", "captured_at")
+        .sort("id", "observed_on", "column_name", "captured_at")
     )
 
 

@@ -63,7 +63,7 @@ def macro_edits(releases: pl.DataFrame) -> pl.DataFrame:
             dataset=pl.lit("macro"),
             id="series_id",
             observed_on="observed_on",
-            column=pl.lit("value"),
+            column_name=pl.lit("value"),
             captured_at="captured_at",
             old_captured_at="old_captured_at",
             old_value="old_value",

@@ -142,7 +142,7 @@ def test_other_differences_are_no_adjustment(newer: tuple[float, ...]):
 
 def edits(*copies: pl.DataFrame, column: str = "close") -> list[tuple]:
     table = checked("core.capture_edits", price_edits(pl.concat(copies)), core.CaptureEdits)
-    return table.filter(pl.col("column") == column).select("observed_on", "old_value", "new_value", "kind").rows()
+    return table.filter(pl.col("column_name") == column).select("observed_on", "old_value", "new_value", "kind").rows()
 
 
 def test_a_changed_close_is_an_edit():
@@ -158,7 +158,7 @@ def test_an_edit_says_what_kind_of_change_it_is():
 
 def test_every_change_is_against_the_capture_before_it():
     table = price_edits(pl.concat([copy(MARCH, 103.0), copy(JANUARY, 101.0), copy(FEBRUARY, 102.0)]))
-    found = table.filter(pl.col("column") == "close").select("old_value", "new_value", "old_captured_at", "captured_at")
+    found = table.filter(pl.col("column_name") == "close").select("old_value", "new_value", "old_captured_at", "captured_at")
     assert found.rows() == [(101.0, 102.0, JANUARY, FEBRUARY), (102.0, 103.0, FEBRUARY, MARCH)]
 
 

@@ -273,7 +273,7 @@ def test_edits_are_the_changes():
     rows = [(day("2024-01-01"), value, month_end(f"2024-0{i}")) for i, value in ((3, 3.7), (4, 3.8), (5, None))]
     edits = macro_edits(releases([*rows, (day("2024-02-01"), 1.0, month_end("2024-05"))]))
     assert edits.select(
-        "dataset", "id", "column", "old_value", "new_value", "old_captured_at", "captured_at"
+        "dataset", "id", "column_name", "old_value", "new_value", "old_captured_at", "captured_at"
     ).rows() == [
         ("macro", "TEST", "value", 3.7, 3.8, month_end("2024-03"), month_end("2024-04")),
         ("macro", "TEST", "value", 3.8, None, month_end("2024-04"), month_end("2024-05")),
