@@ -56,19 +56,34 @@ def _changes(captures: pl.DataFrame) -> pl.DataFrame:
     """The first value of every observation and each that differs from the one before it, numbered by `seq`.
 
     Values equal at the published precision are no change. NULLs before the first value are left out: the source had
-    nothing yet.
+    nothing yet. Rows are compared with their neighbours: windows over a hundred thousand observations take far longer.
     """
-    has_value = pl.col("value").is_not_null()
+    values = pl.col("value").is_not_null().cum_sum()
     published = (pl.col("value") * 10.0 ** pl.col("decimals")).round()
+    has_value_so_far = values > _at_first(values - pl.col("value").is_not_null())
+    never_has_value = _at_last(values) == _at_first(values - pl.col("value").is_not_null())
+    row = pl.int_range(pl.len(), dtype=pl.Int64)
     return (
         captures.with_columns(observation=pl.struct(KEY).rle_id(), published=published)
-        .filter((has_value.cum_max() | ~has_value.any()).over("observation"))
-        .filter(
-            (pl.col("observation") != pl.col("observation").shift(1)).fill_null(True)
-            | ~pl.col("published").eq_missing(pl.col("published").shift(1))
-        )
-        .with_columns(seq=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("observation"))
+        .filter(has_value_so_far | never_has_value)
+        .filter(_is_first() | ~pl.col("published").eq_missing(pl.col("published").shift(1)))
+        .with_columns(seq=row - _at_first(row) + 1)
     )
+
+
+def _is_first() -> pl.Expr:
+    return (pl.col("observation") != pl.col("observation").shift(1)).fill_null(True)
+
+
+def _at_first(x: pl.Expr) -> pl.Expr:
+    """Value of x at the first row of the observation."""
+    return pl.when(_is_first()).then(x).forward_fill()
+
+
+def _at_last(x: pl.Expr) -> pl.Expr:
+    """Value of x at the last row of the observation."""
+    is_last = (pl.col("observation") != pl.col("observation").shift(-1)).fill_null(True)
+    return pl.when(is_last).then(x).backward_fill()
 
 
 def _by_rule(known: pl.DataFrame, series: Series) -> pl.DataFrame:

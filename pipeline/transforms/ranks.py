@@ -5,7 +5,7 @@ Polars ranks an expanding window too (`windows.expanding_percentile`), but at ev
 
 import numpy as np
 
-BLOCK = 32  # rows of a block of time, and of a block of ranks
+BLOCK = 64  # rows of a block of time, and of a block of ranks
 
 
 def percentiles_so_far(x: np.ndarray, rows: np.ndarray) -> np.ndarray:

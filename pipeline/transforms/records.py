@@ -5,7 +5,6 @@ and the whole table does not. Nothing loops over rows.
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +51,10 @@ def records(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFr
     symbols = levels(prices).with_columns(benchmark=pl.lit(None, pl.String))
     ratios = pair_levels(prices, pairs).with_columns(ratio=level / pl.col("benchmark_level"))
     tables = (
-        (symbols, {**single, "close": Measure(1, level, is_level=True)}),
-        (ratios, {**paired, "ratio": Measure(1, ratio, is_level=True)}),
+        _records(symbols, {**single, "close": Measure(1, level, is_level=True)}),
+        _records(ratios, {**paired, "ratio": Measure(1, ratio, is_level=True)}),
     )
-    with ThreadPoolExecutor(len(tables)) as pool:  # NumPy lets go of the interpreter: two cores share the work
-        found = pool.map(_records, *zip(*tables, strict=True))
-    return pl.concat(table.select(derived.Records.column_names()) for table in found)
+    return pl.concat(table.select(derived.Records.column_names()) for table in tables)
 
 
 def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:

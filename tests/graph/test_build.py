@@ -144,7 +144,7 @@ def test_meta_columns_is_complete(home: Path) -> None:
         "select schema_name, table_name, column_name, column_index, data_type from duckdb_columns() "
         "where not internal and schema_name <> 'meta' order by all",
     )
-    told = ask(catalogue, 'select layer, table_name, column_name, position, type from meta.columns order by all')
+    told = ask(catalogue, "select layer, table_name, column_name, position, type from meta.columns order by all")
     assert told == real
     assert ask(catalogue, "select count(*) from meta.columns where description is null or grade is null") == [(0,)]
     assert ask(catalogue, "select unit from meta.columns where type = 'DOUBLE' and unit is null") == []
@@ -152,7 +152,7 @@ def test_meta_columns_is_complete(home: Path) -> None:
 
 def test_meta_tables_counts_the_rows_and_names_a_key_that_holds(home: Path) -> None:
     catalogue = home / "files" / CATALOGUE
-    for layer, name, rows, grain in ask(catalogue, 'select layer, table_name, rows, grain from meta.tables'):
+    for layer, name, rows, grain in ask(catalogue, "select layer, table_name, rows, grain from meta.tables"):
         if name == "rejects":  # nothing identifies a refused piece but all that is said of it
             continue
         key = ", ".join(f'"{column}"' for column in grain.split(", "))
@@ -299,7 +299,8 @@ def test_a_changed_value_is_used_flagged_and_listed(grown: SimpleNamespace) -> N
     of_day = f"symbol = 'IWM' and session_date = '{CHANGED_DAY}'"
     assert ask(catalogue, f"select close, flags from core.prices where {of_day}") == [(106.0, "revised")]
     edits = ask(
-        catalogue, 'select id, observed_on, column_name, old_value, new_value, kind from core.capture_edits order by all'
+        catalogue,
+        "select id, observed_on, column_name, old_value, new_value, kind from core.capture_edits order by all",
     )
     assert edits == [
         ("IWM", CHANGED_DAY, "close", 105.0, 106.0, "revised"),

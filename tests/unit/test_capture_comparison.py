@@ -158,7 +158,9 @@ def test_an_edit_says_what_kind_of_change_it_is():
 
 def test_every_change_is_against_the_capture_before_it():
     table = price_edits(pl.concat([copy(MARCH, 103.0), copy(JANUARY, 101.0), copy(FEBRUARY, 102.0)]))
-    found = table.filter(pl.col("column_name") == "close").select("old_value", "new_value", "old_captured_at", "captured_at")
+    found = table.filter(pl.col("column_name") == "close").select(
+        "old_value", "new_value", "old_captured_at", "captured_at"
+    )
     assert found.rows() == [(101.0, 102.0, JANUARY, FEBRUARY), (102.0, 103.0, FEBRUARY, MARCH)]
 
 
