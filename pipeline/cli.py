@@ -8,6 +8,7 @@ import decimal
 import json
 import math
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -130,15 +131,15 @@ def build(
     debug: DebugOption = False,
 ) -> None:
     """Fetch, derive and publish everything of one source."""
-    started = time.perf_counter()
+    started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
     with one_line_errors(debug):
         settings = _settings(
             source,
             home,
             folder=folder,
             config_dir=config_dir,
-            as_of=parse_instant(as_of, "--as-of") if as_of else None,
-            captured_at=parse_instant(captured_at, "--captured-at") if captured_at else None,
+            as_of=parse_instant(as_of, "--as-of", now=now) if as_of else None,
+            captured_at=parse_instant(captured_at, "--captured-at", now=now) if captured_at else None,
         )
         if folder is not None and settings.source != "files":
             raise RotationError("--from goes with --source files")
@@ -151,7 +152,7 @@ def build(
         folder = reader.published(settings, settings.as_of_label)
         record = reader.build_record(folder)
         _summarise(settings, record, time.perf_counter() - started)
-    if strict and _warnings(record):
+    if strict and _refused(record):
         raise typer.Exit(1)
 
 
@@ -193,31 +194,36 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
     out.print(f"\nDuckDB:  {folder / 'rotation.duckdb'}  ({record['catalogue_bytes'] / 1e6:.0f} MB)", soft_wrap=True)
     out.print(f"Parquet: {folder}/core, derived, marts", soft_wrap=True)
     if label is None:
-        source = "" if settings.source == "sample" else f" --source {settings.source}"
+        invoked = Path(sys.argv[0])  # as `make run` calls it, the command is not on the PATH
+        command = sys.argv[0] if invoked.name == "rotation" and not invoked.is_absolute() else "rotation"
+        chosen = "" if settings.source == "sample" else f" --source {settings.source}"
+        chosen += (
+            "" if settings.home == Settings.from_environment().home else f" --home {shlex.quote(str(settings.home))}"
+        )
         out.print("\nTry:")
         for sql in QUERIES:
-            out.print(f'  rotation query{source} "{sql}"', soft_wrap=True, highlight=False, markup=False)
+            out.print(f'  {command} query{chosen} "{sql}"', soft_wrap=True, highlight=False, markup=False)
 
 
-def _warnings(record: dict[str, Any]) -> int:
-    return record["ingest"].get("refused", 0) + sum(len(broken) for broken in record["warnings"].values())
-
-
-def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
-    lines = [
+def _refused(record: dict[str, Any]) -> list[str]:
+    """What the parser refused in this run, by file and reason, and what core left out."""
+    by_parser = [
         f"{one['origin']}"
         + (f":{one['line']}" if one["line"] else "")
         + f": {one['reason']}"
         + (f" ({one['rows']} rows)" if one["rows"] > 1 else "")
         for one in record["ingest"].get("refusals", [])
     ]
-    lines += [
+    return by_parser + [f"{one['origin']}: {one['reason']}: {one['excerpt']}" for one in record["left_out"]]
+
+
+def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
+    lines = _refused(record) + [
         f"{name}: {test} ({rows} rows)" for name, broken in record["warnings"].items() for test, rows in broken.items()
     ]
     if not lines:
         return
-    n = _warnings(record)
-    out.print(f"[bold yellow]{n} warning{'' if n == 1 else 's'}[/]")
+    out.print(f"[bold yellow]{len(lines)} warning{'' if len(lines) == 1 else 's'}[/]")
     for line in lines[:shown]:
         out.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
     if len(lines) > shown:
@@ -328,7 +334,10 @@ def status(
         synthetic = "  SYNTHETIC DATA" if record["is_synthetic"] else ""
         out.print(f"[bold]build[/]    {record['build_id']}  source: {record['source']}{synthetic}", highlight=False)
         out.print(f"[bold]made[/]     {record['created_at']}  code {record['code_version']}", highlight=False)
-        out.print(f"[bold]prices[/]   newest session {found.newest_session}; behind it: {len(found.stale)} symbols")
+        out.print(
+            f"[bold]prices[/]   newest session {found.newest_session}, {_days_ago(found.newest_session)}; "
+            f"behind it: {len(found.stale)} symbols"
+        )
         shown = None if everything else 15
         _print_list("behind", [f"{symbol} since {last}" for symbol, last in found.stale], shown)
         series = [f"{name} ({frequency}) {last}" for name, frequency, last, _ in found.series]
@@ -337,6 +346,10 @@ def status(
         _print_list("missing (configured, nothing captured)", [f"{kind} {name}" for kind, name in found.missing], shown)
         _print_list("refused", [f"{origin}: {reason} ({n})" for origin, reason, n in found.rejects], shown)
         _print_list("changed by the source", [f"{name}: {n} values {kind}" for name, kind, n in found.edits], shown)
+
+
+def _days_ago(day: dt.date | None) -> str:
+    return "none" if day is None else f"{(dt.date.today() - day).days} days ago"
 
 
 def _print_list(title: str, lines: list[str], shown: int | None) -> None:

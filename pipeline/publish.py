@@ -99,7 +99,7 @@ META_COLUMNS = {
     "definition_source": "Who defined the figure, where it was not us.",
     "is_key": "TRUE for a column of the grain.",
     "build_id": "Build: instant of its publication, and the first characters of its run.",
-    "source": "Source of the data: sample, files or live.",
+    "source": "Source of the data: sample or files.",
     "code_version": "Version of the program, with the commit where it ran from a checkout.",
     "created_at": "Instant of the publication.",
     "as_of": "Instant of a replay; NULL: everything known.",
@@ -156,6 +156,7 @@ def publish(
         "captures": carried.captures,
         "tables": {**carried.tables, **warehouse.notes("table")},
         "ingest": warehouse.notes("ingest").get("captures", {}),
+        "left_out": warehouse.notes("left_out").get("core", {}).get("lines", []),
         "warnings": {**carried.warnings, **{name: one for name, one in warehouse.notes("warnings").items() if one}},
         "run_id": run_id,
     }
@@ -192,14 +193,19 @@ def _carry_over(warehouse: Warehouse, tables: Mapping[str, Described], inputs: M
         name: digest if name in read or name not in past.get("captures", {}) else past["captures"][name]
         for name, digest in _captures(warehouse).items()
     }
+    if missing and past and past["schema_version"] != SCHEMA_VERSION:
+        raise RotationError("the current build has another layout of tables; run the whole build: rotation build")
     rebuilt |= {name for name, digest in captures.items() if past.get("captures", {}).get(name) != digest}
     for name in missing:
         if current is None or not _file(current, name).is_file():
             raise RotationError(f"{name} has not been built yet; run the whole build first: rotation build")
-    for name in missing:
-        stale = next((one for one in inputs[name] if one in rebuilt), None)
-        if stale is not None:
-            raise RotationError(f"{name} was computed from an earlier {stale}; materialize {name} too, then publish")
+    stale = {name: one for name in missing for one in inputs[name] if one in rebuilt}
+    if stale:
+        first, source = next(iter(stale.items()))
+        others = f" (and {', '.join(sorted(set(stale) - {first}))})" if len(stale) > 1 else ""
+        raise RotationError(
+            f"{first} was computed from an earlier {source}; materialize {first}{others} too, then publish"
+        )
     for name in missing:
         assert current is not None  # or the loop above had raised
         _file(warehouse.next, name).parent.mkdir(parents=True, exist_ok=True)

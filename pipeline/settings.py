@@ -68,19 +68,22 @@ class Settings:
 DAY_END = dt.time(23, 59, 59)
 
 
-def parse_instant(text: str, option: str) -> dt.datetime:
+def parse_instant(text: str, option: str, *, now: dt.datetime) -> dt.datetime:
     """Read an option's date (its end, 23:59:59 New York) or instant (New York time unless it has an offset) as UTC.
 
     Raises:
-        RotationError: it is neither.
+        RotationError: it is neither, or a day after today.
     """
     try:
         if len(text) == len("2024-07-16"):
             moment = dt.datetime.combine(dt.date.fromisoformat(text), DAY_END, tzinfo=NEW_YORK)
         else:
             moment = dt.datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).astimezone(dt.UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)).astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise RotationError(
             f"{option}: '{text}' is neither a date nor an instant; write 2024-07-16 or 2024-07-16T16:00-04:00"
         ) from error
+    if moment.astimezone(NEW_YORK).date() > now.astimezone(NEW_YORK).date():
+        raise RotationError(f"{option}: {text} lies in the future; nothing can have been known or received then")
+    return moment

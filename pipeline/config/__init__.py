@@ -16,10 +16,12 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.contracts.derived import RECORD_WINDOWS
 from pipeline.errors import RotationError
 
 DEFAULT_DIR = Path(__file__).parent
 SAMPLE_DIR = DEFAULT_DIR / "sample"
+FILES = {"etfs.yaml", "pairs.yaml", "macro.yaml", "rules.yaml"}
 
 Group = Literal["size", "style", "sector", "credit", "bond", "commodity", "international", "index", "volatility"]
 Frequency = Literal["daily", "weekly", "monthly", "quarterly", "annual"]
@@ -175,9 +177,10 @@ class Curve(Entry):
 class Rules(Entry):
     """Rules of the derived tables."""
 
-    streak_rules: tuple[StreakRule, ...]
+    streak_rules: Annotated[tuple[StreakRule, ...], Field(min_length=1)]
     valuation_pairs: tuple[ValuationPair, ...]
     curves: tuple[Curve, ...]
+    record_windows: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = RECORD_WINDOWS
 
 
 class Config(BaseModel):
@@ -211,6 +214,10 @@ def load(*overrides: Path | None) -> Config:
     for folder in folders:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: no such folder of config files; check --config or ROTATION_CONFIG")
+        names = {path.name for path in folder.glob("*.y*ml")} - {"dagster.yaml"}
+        if not names or names - FILES:
+            strange = f"{folder / min(names - FILES)}: unknown file" if names else f"{folder}: no config file in it"
+            raise ConfigError(f"{strange}; the files are {', '.join(sorted(FILES))}")
     files = {name: _newest(folders, f"{name}.yaml") for name in ("etfs", "pairs", "macro", "rules")}
     config = Config(
         instruments=_entries(files["etfs"], Instrument),
@@ -359,7 +366,9 @@ def _check_unique(path: Path, values: list[tuple[Loc, str]]) -> None:
 
 def _check_known(path: Path, loc: Loc, value: str, known: dict[str, Any], listed_in: Path) -> None:
     if value not in known:
-        raise _wrong(path, loc, f"{value} is not listed in {listed_in}")
+        raise _wrong(
+            path, loc, f"{value} is not listed in {listed_in}; files that name each other are overridden together"
+        )
 
 
 def _wrong(path: Path, loc: Loc, message: str) -> ConfigError:

@@ -61,13 +61,13 @@ class Prices(Table):
         "usd", "Last price, split-adjusted on the basis of the newest capture.", nullable=False, min_exclusive=0
     )
     volume = number("as_served", "Shares traded; 0 or NULL for many indexes.")
-    dividend = number("usd", "Cash distribution going ex this session, capital gains included.", nullable=False, min=0)
+    dividend = number("usd", "Cash distribution going ex this session, capital gains included; NULL: not said.", min=0)
     capital_gain = number(
         "usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0
     )
-    split_ratio = number("ratio", "New shares for one old this session; 1 when there was no split.", nullable=False)
+    split_ratio = number("ratio", "New shares for one old this session; 1: no split; NULL: the source does not say.")
     close_as_traded = number(
-        "usd", "Close times all later split ratios: the price people saw that day.", nullable=False
+        "usd", "Close times all later split ratios: the price people saw that day; NULL: splits are not said."
     )
     total_return_index = number(
         "as_served",
@@ -75,7 +75,7 @@ class Prices(Table):
     )
     flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True)
     captured_at = instant("When the row in use was received.")
-    source = text("Source of the row in use: sample, files or live.")
+    source = text("Source of the row in use: sample or files.")
 
 
 class MacroReleases(Table):

@@ -5,7 +5,7 @@ import dataframely as dy
 
 class _Capture(dy.Schema):
     captured_at = dy.Datetime(time_zone="UTC", description="UTC instant at which the value was received.")
-    source = dy.String(description="Source that was asked: sample, files or live.")
+    source = dy.String(description="Source that was asked: sample or files.")
     origin = dy.String(description="Where the value came from: a file's path below the folder, or a request.")
 
 

@@ -47,11 +47,10 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
 
 
 def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.datetime:
-    """Instant up to which sessions exist: of a replay, else of the newest capture (a build has no clock)."""
-    if settings.as_of is not None:
-        return settings.as_of
+    """Instant up to which sessions exist: of the newest capture (a build has no clock), or of an earlier replay."""
     newest = pl.concat([price["captured_at"], series["captured_at"]]).max()
-    return newest if isinstance(newest, dt.datetime) else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    until = newest if isinstance(newest, dt.datetime) else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return until if settings.as_of is None else min(until, settings.as_of)
 
 
 def _edits(settings: Settings, price: pl.DataFrame, releases: pl.DataFrame) -> pl.DataFrame:
@@ -86,6 +85,8 @@ def _prices_and_rejects(settings: Settings, config: Config) -> dg.AssetsDefiniti
         found = prices(captures, sessions, config.instruments)
         good, broken = split_by_contract("core.prices", found.prices, CONTRACTS["core.prices"])
         left_out = rejects(refused, series, config.series, found.rejects, broken)
+        refused_here = left_out.filter(pl.col("layer") == "core")
+        warehouse.note("left_out", "core", {"lines": refused_here.select("origin", "reason", "excerpt").to_dicts()})
         reading, computing = read - started, time.perf_counter() - read
         for name, frame, spent in (("core.prices", good, (reading, computing)), ("core.rejects", left_out, (0.0, 0.0))):
             stats = warehouse.write(name, frame, read_seconds=spent[0], transform_seconds=spent[1])

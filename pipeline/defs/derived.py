@@ -26,7 +26,7 @@ def derived_assets(settings: Settings, config: Config) -> list[dg.AssetsDefiniti
         "derived.returns": returns.returns,
         "derived.relative_strength": lambda prices: relative_strength.relative_strength(prices, pairs),
         "derived.streak_events": lambda prices: streaks.streak_events(prices, rules.streak_rules),
-        "derived.records": lambda prices: records.records(prices, pairs),
+        "derived.records": lambda prices: records.records(prices, pairs, rules.record_windows),
         "derived.valuation_gap": lambda prices: valuation_gap.valuation_gap(prices, rules.valuation_pairs),
         "derived.yield_curve_status": lambda releases: yield_curve.yield_curve_status(releases, rules.curves),
         "derived.yield_curve_inversions": lambda releases: yield_curve.yield_curve_inversions(releases, rules.curves),

@@ -1,7 +1,10 @@
 """The warehouse as a Dagster resource, and how an asset writes a table through it."""
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -23,14 +26,18 @@ def key(settings: Settings, name: str) -> dg.AssetKey:
 def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | None = None) -> dg.ResourceDefinition:
     """Open the warehouse for a whole run, under the lock of its source.
 
-    Whoever holds the lock knows that every other run of this source that looks alive is dead.
+    A run leaves its process id in `runs/` while it lasts. Who finds one there whose process is gone marks that run
+    failed: a run that looks alive for ever would hold up Dagster's queue.
     """
 
     @dg.resource(description="The warehouse of one source, locked for the run.")
     def _open(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        with locked(settings.root):
+        with contextlib.ExitStack() as stack:
+            if context.instance is not None and context.run is not None and settings.as_of is None:
+                stack.enter_context(_marked(settings.root / "runs" / context.run.run_id))
+            stack.enter_context(locked(settings.root))
             if context.instance is not None and settings.as_of is None:
-                _fail_dead_runs(context.instance, settings, context.run.run_id if context.run else None)
+                _fail_dead_runs(context.instance, settings.root / "runs")
             yield Warehouse(
                 settings.root,
                 as_of=settings.as_of_label,
@@ -41,13 +48,34 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
     return _open
 
 
-def _fail_dead_runs(instance: dg.DagsterInstance, settings: Settings, own_run_id: str | None) -> None:
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=DEAD)):
-        ours = run.tags.get("rotation/source") == settings.source or any(
-            asset.path[0] == settings.source for asset in run.asset_selection or ()
-        )
-        if ours and run.run_id != own_run_id:
-            instance.report_run_failed(run, "its process ended without a word; the lock of its source was free")
+@contextlib.contextmanager
+def _marked(mark: Path) -> Iterator[None]:
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(os.getpid()), encoding="ascii")
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _fail_dead_runs(instance: dg.DagsterInstance, marks: Path) -> None:
+    for mark in marks.glob("*"):
+        if _is_alive(mark.read_text(encoding="ascii")):
+            continue
+        run = instance.get_run_by_id(mark.name)
+        if run is not None and run.status in DEAD:
+            instance.report_run_failed(run, "its process ended without a word")
+        mark.unlink(missing_ok=True)
+
+
+def _is_alive(process_id: str) -> bool:
+    try:
+        os.kill(int(process_id), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def written(

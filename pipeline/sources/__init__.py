@@ -41,6 +41,11 @@ class Batch:
             rejects=pl.concat([raw.Reject.create_empty(), *rejects]),
         )
 
+    def received_by(self, now: dt.datetime) -> "Batch":
+        """A month's folder stands for the month's end; until then its copies were received now, not in the future."""
+        received = pl.min_horizontal("captured_at", pl.lit(now).cast(pl.Datetime("us", "UTC")))
+        return Batch(**{part: frame.with_columns(captured_at=received) for part, frame in vars(self).items()})
+
     def is_empty(self) -> bool:
         """Nothing but refusals."""
         return not any(part.height for part in (self.prices, self.macro, self.futures, self.fomc))
@@ -64,4 +69,6 @@ def fetch(settings: Settings, config: Config, *, now: dt.datetime, folder_requir
         return Batch.of()
     from pipeline.sources import files
 
-    return files.read_folder(settings.folder, known_symbols=config.by_symbol.keys(), captured_at=settings.captured_at)
+    known = config.by_symbol.keys()
+    batch = files.read_folder(settings.folder, known_symbols=known, captured_at=settings.captured_at)
+    return batch.received_by(now)

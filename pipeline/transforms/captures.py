@@ -13,34 +13,59 @@ HALF_A_CENT = 0.00501  # copies rounded to cents differ by up to this
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 1.5, 1.25)
 COPY = ["symbol", "captured_at", "origin"]  # two files of one folder may share their instant
 ADJUSTED_BARS = 60  # bars that differ: a quarter's, as far as one distribution reaches back
+SPLIT_BARS = 10  # bars that differ: as many as an incremental download overlaps
+SPLIT_MAJORITY = 0.9  # share of the differing bars that show the ratio; the others were corrected besides
 SPLIT_TOLERANCE = 1e-3  # closes of a copy rounded to cents scatter this much around the ratio
 
 
-def on_newest_split_basis(captures: pl.DataFrame) -> pl.DataFrame:
+def on_newest_split_basis(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """Bring older copies of a symbol to the split basis of its newest one.
 
-    A later copy whose closes differ from the earlier one's by one and the same plausible split ratio is a change of
-    basis: everything captured before is multiplied by it (volumes divided), and flagged `split_basis`. Changes are
-    applied oldest first, because each moves the basis that the next is compared with; the loop runs once per split.
-    A copy counts once: where it agrees with one older copy and not with another, it would else be applied back and
-    forth for ever.
+    What was captured before a known split cannot be on the basis after it. Other changes of basis show when a later
+    copy's closes differ from the earlier one's by one and the same plausible split ratio: then everything captured
+    before is multiplied by it (volumes divided). These are applied oldest first, because each moves the basis that the
+    next is compared with; the loop runs once per split. A copy counts once: where it agrees with one older copy and
+    not with another, it would else be applied back and forth for ever. All rows moved are flagged `split_basis`.
+
+    Args:
+        splits: known splits: symbol, split_on, ratio.
     """
-    rebased = captures.with_columns(rebased=pl.lit(1.0))
+    rebased = _across_known_splits(captures.with_columns(rebased=pl.lit(1.0)), splits)
     applied = captures.select("symbol", split_at="captured_at").clear()
     while (split := _first_split(rebased, applied)).height:
         applied = pl.concat([applied, split.select("symbol", "split_at")])
-        factor = pl.when(pl.col("captured_at") < pl.col("split_at")).then("factor").otherwise(1.0)
-        rebased = (
-            rebased.join(split, on="symbol", how="left", maintain_order="left")
-            .with_columns(factor=factor.fill_null(1.0))
-            .with_columns(
-                *(pl.col(name) * pl.col("factor") for name in (*BAR, "adj_close", "dividend", "capital_gain")),
-                pl.col("volume") / pl.col("factor"),
-                pl.col("rebased") * pl.col("factor"),
-            )
-            .drop("factor", "split_at")
-        )
+        factor = pl.when(pl.col("captured_at") < pl.col("split_at")).then("factor")
+        rebased = _multiplied(
+            rebased.join(split, on="symbol", how="left", maintain_order="left").with_columns(factor=factor)
+        ).drop("split_at")
     return rebased.with_columns(flags=flagged(pl.col("flags"), "split_basis", pl.col("rebased") != 1))
+
+
+def _across_known_splits(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    newest = captures.group_by("symbol").agg(newest=pl.col("captured_at").max())
+    crossed = (
+        captures.select("symbol", "captured_at")
+        .unique()
+        .join(splits, on="symbol")
+        .join(newest, on="symbol")
+        .filter(
+            (pl.col("captured_at").dt.date() < pl.col("split_on")) & (pl.col("newest").dt.date() >= pl.col("split_on"))
+        )
+        .group_by("symbol", "captured_at")
+        .agg(factor=1 / pl.col("ratio").product())
+    )
+    if not crossed.height:
+        return captures
+    return _multiplied(captures.join(crossed, on=["symbol", "captured_at"], how="left", maintain_order="left"))
+
+
+def _multiplied(captures: pl.DataFrame) -> pl.DataFrame:
+    """Multiply prices by the column `factor` (NULL: 1), divide volumes, and drop it."""
+    factor = pl.col("factor").fill_null(1.0)
+    return captures.with_columns(
+        *(pl.col(name) * factor for name in (*BAR, "adj_close", "dividend", "capital_gain", "rebased")),
+        pl.col("volume") / factor,
+    ).drop("factor")
 
 
 def flagged(flags: pl.Expr, name: str, where: pl.Expr) -> pl.Expr:
@@ -57,7 +82,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
         captures: raw.price_captures, as captured (not rebased), so that a change of split basis shows.
     """
     pairs = _successive(captures)
-    kinds = _kinds(pairs).select(*COPY, "kind")
+    kinds = _kinds(pairs, captures).select(*COPY, "kind")
     pairs = pairs.filter(pl.col("captured_at") > pl.col("old_captured_at"))
     edits = [
         pairs.filter(_differs(pl.col(name), pl.col(f"old_{name}"))).select(
@@ -104,7 +129,7 @@ def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
         symbol, captured_at and origin of the adjusted copy, up_to (last session that shows it), differing (rows), and
         other_captured_at (the copy that shows it).
     """
-    kinds = _kinds(_successive(captures)).filter(pl.col("kind") == "adjusted")
+    kinds = _kinds(_successive(captures), captures).filter(pl.col("kind") == "adjusted")
     newer_is_adjusted = pl.col("ratio") < 1
     shown = kinds.select(
         "symbol",
@@ -127,7 +152,8 @@ def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
 def _successive(captures: pl.DataFrame) -> pl.DataFrame:
     """Each capture of a bar beside the capture before it; bars captured once have no row."""
     repeated = captures.filter(pl.struct(KEY).is_duplicated()) if captures.height else captures
-    ordered = repeated.sort(*KEY, "captured_at", "origin")
+    # copies of one instant stay in the order in which they were received
+    ordered = repeated.sort(*KEY, "captured_at", maintain_order=True)
     return ordered.with_columns(
         pl.col(name).shift(1).over(KEY).alias(f"old_{name}") for name in [*COMPARED, "captured_at", "origin"]
     ).filter(pl.col("old_captured_at").is_not_null())
@@ -140,10 +166,11 @@ def _differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
     return (gap > VENDOR_NOISE * old.abs()) & (~in_cents | (gap > HALF_A_CENT))
 
 
-def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
+def _kinds(pairs: pl.DataFrame, captures: pl.DataFrame) -> pl.DataFrame:
     """Say for every copy that changed closes of its predecessor what kind of change it is.
 
-    split: one ratio throughout, and one that funds split by, on two bars or more (one alone is a correction).
+    split: one ratio that funds split by, on nearly all differing bars, which are an unbroken stretch from the first or
+    to the last bar known before, ten of them or half of all: two glitched bars are no split.
     adjusted: at least two closes, all on one side of the other copy's, nearing it as time goes on, as dividends fall
     away. revised: anything else.
     """
@@ -158,23 +185,54 @@ def _kinds(pairs: pl.DataFrame) -> pl.DataFrame:
             old_captured_at=pl.col("old_captured_at").last(),
             old_origin=pl.col("old_origin").last(),
             ratio=ratio.median(),
+            majority=((ratio / ratio.median() - 1).abs() < SPLIT_TOLERANCE).mean(),
             lowest=ratio.min(),
             highest=ratio.max(),
             nears_one=(step.fill_null(0) <= 3e-4).all(),
             differing=pl.len().cast(pl.Int64),
+            first_session=pl.col("session_date").first(),
             last_session=pl.col("session_date").last(),
         )
     )
-    uniform = pl.col("highest") / pl.col("lowest") - 1 < 2 * SPLIT_TOLERANCE
     one_sided = (pl.col("highest") < 1) | (pl.col("lowest") > 1)
     within_a_split = pl.col("ratio").is_between(0.5 + SPLIT_TOLERANCE, 2 - SPLIT_TOLERANCE)
-    return changed.with_columns(split_factor=_nearest_split(pl.col("ratio"))).with_columns(
-        kind=pl.when((pl.col("differing") >= 2) & uniform & pl.col("split_factor").is_not_null())
-        .then(pl.lit("split"))
-        .when((pl.col("differing") >= 2) & one_sided & within_a_split & pl.col("nears_one"))
-        .then(pl.lit("adjusted"))
-        .otherwise(pl.lit("revised"))
+    return (
+        changed.join(_known_before(changed, captures), on=COPY, how="left", maintain_order="left")
+        .with_columns(split_factor=_nearest_split(pl.col("ratio")))
+        .with_columns(
+            kind=pl.when(
+                (pl.col("majority") >= SPLIT_MAJORITY) & pl.col("split_factor").is_not_null() & _is_whole_stretch()
+            )
+            .then(pl.lit("split"))
+            .when((pl.col("differing") >= 2) & one_sided & within_a_split & pl.col("nears_one"))
+            .then(pl.lit("adjusted"))
+            .otherwise(pl.lit("revised"))
+        )
     )
+
+
+def _known_before(changed: pl.DataFrame, captures: pl.DataFrame) -> pl.DataFrame:
+    """Of each copy in `changed`: the bars of its symbol captured before it, all and within its differing stretch."""
+    within = pl.col("session_date").is_between(pl.col("first_session"), pl.col("last_session"))
+    return (
+        changed.select(*COPY, "first_session", "last_session")
+        .join(captures.select("symbol", "session_date", earlier="captured_at"), on="symbol")
+        .filter(pl.col("earlier") < pl.col("captured_at"))
+        .group_by(COPY)
+        .agg(
+            first_known=pl.col("session_date").min(),
+            last_known=pl.col("session_date").max(),
+            bars_known=pl.col("session_date").n_unique().cast(pl.Int64),
+            bars_within=pl.col("session_date").filter(within).n_unique().cast(pl.Int64),
+        )
+    )
+
+
+def _is_whole_stretch() -> pl.Expr:
+    unbroken = pl.col("differing") == pl.col("bars_within")
+    at_an_end = (pl.col("first_session") == pl.col("first_known")) | (pl.col("last_session") == pl.col("last_known"))
+    many = (pl.col("differing") >= SPLIT_BARS) | (2 * pl.col("differing") >= pl.col("bars_known"))
+    return (pl.col("differing") >= 2) & unbroken & at_an_end & many
 
 
 def _nearest_split(ratio: pl.Expr) -> pl.Expr:
@@ -186,7 +244,7 @@ def _nearest_split(ratio: pl.Expr) -> pl.Expr:
 def _first_split(captures: pl.DataFrame, applied: pl.DataFrame) -> pl.DataFrame:
     """Per symbol the oldest change of split basis that has not been applied: symbol, split_at, factor."""
     return (
-        _kinds(_successive(captures))
+        _kinds(_successive(captures), captures)
         .filter(pl.col("kind") == "split")
         .join(applied, left_on=["symbol", "captured_at"], right_on=["symbol", "split_at"], how="anti")
         .sort("symbol", "captured_at")

@@ -47,7 +47,7 @@ def _with_absent_periods(captures: pl.DataFrame, series: list[Series]) -> pl.Dat
         schema={"series_id": pl.String, "decimals": pl.Int64},
         orient="row",
     )
-    ordered = captures.join(decimals, on="series_id").sort(*KEY, "captured_at", "is_vintage", "origin")
+    ordered = captures.join(decimals, on="series_id").sort(*KEY, "captured_at", maintain_order=True)
     absent = [_absent(ordered.filter(pl.col("series_id") == one.series_id), one) for one in series]
     return pl.concat([ordered, *absent], how="diagonal").select(columns).sort(*KEY, "captured_at", maintain_order=True)
 

@@ -24,15 +24,18 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
     """Compute core.prices from raw.price_captures.
 
     The newest capture of a bar wins; a part that it does not state (dividends, splits) comes from the newest capture
-    that does. `sessions` is core.sessions: bars of sessions that had not closed by the build's instant are left out,
-    but only after the split basis is known: a replay has the prices on today's, and so needs all splits since.
+    that does, and where none does what depends on it is NULL. `sessions` is core.sessions: bars of sessions that had
+    not closed by the build's instant are left out, but only after the split basis is known: a replay has the prices on
+    today's, and so needs all splits since.
     """
     configured = {instrument.symbol: instrument for instrument in instruments}
     closed = sessions.select("session_date", "session_no")
-    usable, rejects = _without_adjusted(on_newest_split_basis(captures))
+    splits = known_splits(captures, configured.values())
+    usable, rejects = _without_adjusted(on_newest_split_basis(captures, splits))
     bars = (
         _newest(usable)
-        .with_columns(_later_splits(usable, configured.values()))
+        .pipe(_with_later_splits, splits)
+        .with_columns(close_as_traded=pl.col("close") * pl.col("later_splits"))
         .join(closed, on="session_date", how="inner", maintain_order="left")
     )
     is_fund = pl.col("symbol").replace_strict(
@@ -43,27 +46,32 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
     growth = (pl.col("close") + pl.col("dividend")) / pl.col("close").shift(1)
     return Prices(
         prices=bars.with_columns(
-            close_as_traded=pl.col("close") * pl.col("later_splits"),
-            total_return_index=pl.when(is_fund).then(growth.fill_null(1.0).cum_prod().over("symbol")),
+            total_return_index=pl.when(is_fund & _says_all(pl.col("dividend"))).then(
+                growth.fill_null(1.0).cum_prod().over("symbol")
+            ),
+            flags=flagged(pl.col("flags"), "no_dividends", is_fund & pl.col("dividend").is_null()),
         ).select(core.Prices.column_names()),
         rejects=rejects,
     )
 
 
 def _without_adjusted(captures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Leave out copies that are dividend-adjusted where the symbol has a copy that is not.
+    """Leave out bars of dividend-adjusted copies that another copy has unadjusted.
 
-    A copy may say so itself (flag `dividend_adjusted`), or comparison with another copy shows it. A symbol that has
-    nothing else keeps its flagged rows.
+    A copy may say so itself (flag `dividend_adjusted`), or comparison with another copy shows it. Bars that no other
+    copy has are kept, with their flag.
     """
-    says_so = pl.col("flags").str.contains("dividend_adjusted").fill_null(False)
-    replaceable = says_so & (~says_so).any().over("symbol")
-    spoken = captures.filter(replaceable)
-    captures = captures.filter(~replaceable)
+    says_so = pl.col("flags").str.contains("dividend_adjusted").fill_null(False).any().over(COPY)
+    marked = captures.with_columns(says_so=says_so)
+    clean = marked.filter(~pl.col("says_so")).select(KEY).unique()
+    spoken = marked.filter("says_so").join(clean, on=KEY, how="semi")
+    captures = captures.join(
+        spoken.select(*KEY, "captured_at", "origin"), on=[*KEY, "captured_at", "origin"], how="anti"
+    )
     shown = adjusted_copies(captures)
     adjusted = captures.join(shown, on=COPY).filter(pl.col("session_date") <= pl.col("up_to"))
     rejects = [
-        _copy_reject(spoken, "closes are dividend-adjusted, and a copy that is not is at hand"),
+        _copy_reject(spoken, "closes are or may be dividend-adjusted, and a copy that is not has these bars"),
         _copy_reject(adjusted, "closes look dividend-adjusted beside another copy of the symbol"),
     ]
     left = captures.join(adjusted.select(*KEY, "captured_at", "origin"), on=[*KEY, "captured_at", "origin"], how="anti")
@@ -88,7 +96,8 @@ def _copy_reject(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 def _newest(captures: pl.DataFrame) -> pl.DataFrame:
     """The newest capture of every bar, sorted by key; NULL parts that a source does not state are filled."""
-    ordered = captures.sort(*KEY, "captured_at", "origin")
+    # copies of one instant stay in the order in which they were received
+    ordered = captures.sort(*KEY, "captured_at", maintain_order=True)
     stated = ["dividend", "capital_gain", "split_ratio"]
     if ordered.select(pl.struct(KEY).is_duplicated().any()).item():
         ordered = ordered.with_columns(pl.col(name).forward_fill().over(KEY) for name in stated).with_columns(
@@ -96,10 +105,15 @@ def _newest(captures: pl.DataFrame) -> pl.DataFrame:
         )
     newest = ordered.unique(KEY, keep="last", maintain_order=True)
     return newest.with_columns(
-        dividend=pl.col("dividend").fill_null(0.0) + pl.col("capital_gain").fill_null(0.0),
+        dividend=pl.col("dividend") + pl.col("capital_gain").fill_null(0.0),
         capital_gain=pl.col("capital_gain").fill_null(0.0),
-        split_ratio=pl.col("split_ratio").fill_null(1.0),
     )
+
+
+def _says_all(part: pl.Expr) -> pl.Expr:
+    """TRUE while every bar of the symbol after its first, up to this one, states the part."""
+    unsaid = part.is_null() & (pl.int_range(pl.len()) > 0)
+    return (unsaid.cum_sum() == 0).over("symbol")
 
 
 def _revised() -> pl.Expr:
@@ -107,26 +121,51 @@ def _revised() -> pl.Expr:
     return ((pl.col("close") / pl.col("close").shift(1) - 1).abs() > 1e-4).fill_null(False)
 
 
-def _later_splits(captures: pl.DataFrame, instruments: Iterable[Instrument]) -> pl.Expr:
-    """Product of all split ratios after each bar: those of the source, and configured ones that it lacks.
+def known_splits(captures: pl.DataFrame, instruments: Iterable[Instrument]) -> pl.DataFrame:
+    """Splits that a source reported, and configured ones that it lacks: symbol, split_on, ratio.
 
-    A configured split counts only for copies made on or after its day (older copies are on the basis before it), and
-    only if the source does not report it itself.
+    A configured split counts once something was captured on or after its day (before, all copies are on the basis
+    before it), and only if the source does not report it itself.
     """
-    reported = captures.filter(pl.col("split_ratio") != 1).select("symbol", "session_date")
-    newest_capture = dict(captures.group_by("symbol").agg(pl.col("captured_at").max()).iter_rows())
-    after = pl.col("split_ratio").cum_prod(reverse=True).over("symbol") / pl.col("split_ratio")
-    for instrument in instruments:
-        for split in instrument.splits:
-            captured_at = newest_capture.get(instrument.symbol)
-            near = reported.filter(
-                (pl.col("symbol") == instrument.symbol)
-                & pl.col("session_date").is_between(
-                    split.session_date - ALREADY_REPORTED, split.session_date + ALREADY_REPORTED
-                )
-            )
-            if captured_at is None or captured_at.date() < split.session_date or near.height:
-                continue
-            applies = (pl.col("symbol") == instrument.symbol) & (pl.col("session_date") < split.session_date)
-            after = pl.when(applies).then(after * split.ratio).otherwise(after)
-    return after.alias("later_splits")
+    reported = (
+        captures.filter(pl.col("split_ratio").is_not_null())
+        .sort("captured_at", maintain_order=True)
+        .unique(KEY, keep="last", maintain_order=True)
+        .filter(pl.col("split_ratio") != 1)  # last: a later copy may take a split back
+        .select("symbol", split_on="session_date", ratio="split_ratio")
+    )
+    newest = dict(captures.group_by("symbol").agg(pl.col("captured_at").max().dt.date()).rows())
+    configured = [
+        (instrument.symbol, split.session_date, split.ratio)
+        for instrument in instruments
+        for split in instrument.splits
+        if newest.get(instrument.symbol, dt.date.min) >= split.session_date
+        and reported.filter(
+            (pl.col("symbol") == instrument.symbol)
+            & ((pl.col("split_on") - split.session_date).abs() <= ALREADY_REPORTED)
+        ).is_empty()
+    ]
+    return pl.concat([reported, pl.DataFrame(configured, schema=reported.schema, orient="row")]).sort(
+        "symbol", "split_on"
+    )
+
+
+def _with_later_splits(bars: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
+    """Add `later_splits`: the product of the ratios of all splits after each bar of `bars`, which is sorted by key.
+
+    NULL where a later bar does not say whether there was a split.
+    """
+    products = splits.sort("symbol", "split_on").with_columns(
+        later_splits=pl.col("ratio").cum_prod(reverse=True).over("symbol")
+    )
+    unsaid = pl.col("split_ratio").is_null()
+    said = (unsaid.cum_sum(reverse=True) - unsaid == 0).over("symbol")
+    return bars.join_asof(
+        products.select("symbol", "split_on", "later_splits").sort("split_on"),
+        left_on="session_date",
+        right_on="split_on",
+        by="symbol",
+        strategy="forward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    ).with_columns(later_splits=pl.when(said).then(pl.col("later_splits").fill_null(1.0)))

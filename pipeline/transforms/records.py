@@ -40,14 +40,20 @@ class Found(NamedTuple):
     percentile: np.ndarray
 
 
-def records(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
+def records(
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], windows: Iterable[int] = derived.RECORD_WINDOWS
+) -> pl.DataFrame:
     """Compute derived.records from core.prices: measures of single symbols and of (symbol, benchmark) pairs.
 
     A move that is no record has no row.
+
+    Args:
+        windows: sessions over which returns and spreads are measured.
     """
+    windows = tuple(windows)
     level, ratio = pl.col("level"), pl.col("ratio")
-    single = {f"ret_{n}d": Measure(n, change(level, n), is_level=False) for n in derived.RECORD_WINDOWS}
-    paired = {f"spread_{n}d_pp": Measure(n, spread_pp(n), is_level=False) for n in derived.RECORD_WINDOWS}
+    single = {f"ret_{n}d": Measure(n, change(level, n), is_level=False) for n in windows}
+    paired = {f"spread_{n}d_pp": Measure(n, spread_pp(n), is_level=False) for n in windows}
     symbols = levels(prices).with_columns(benchmark=pl.lit(None, pl.String))
     ratios = pair_levels(prices, pairs).with_columns(ratio=level / pl.col("benchmark_level"))
     tables = (

@@ -90,7 +90,7 @@ def _quadrant() -> pl.Expr:
 
 def _regime() -> pl.Expr:
     up = pl.col("ret_63d") > RETURN_TOLERANCE
-    leading = pl.col("spread_63d_pp") > 100 * RETURN_TOLERANCE
+    leading = pl.col("spread_63d_pp") > 100 * RETURN_TOLERANCE  # a difference of returns carries their noise
     return (
         pl.when(up & leading)
         .then(pl.lit("up_leading"))

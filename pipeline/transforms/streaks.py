@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.config import StreakRule
-from pipeline.transforms.windows import GROUP, RETURN_TOLERANCE, change, levels
+from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, RETURN_TOLERANCE, change, levels
 
 KEY = ["symbol", "basis"]
 ALLOWED_MISSES = (0, 1)
@@ -79,6 +79,9 @@ def _events(bars: pl.DataFrame, windows: Windows, rule: str, allowed: int) -> pl
     settled = confirming < bars.height
     confirming = confirming.clip(upper_bound=max(bars.height - 1, 0))
     settled &= group.gather(confirming) == group.gather(last)
+    number = bars["session_no"]
+    missing = number.gather(last) - number.gather(first - 1) - pl.Series(last - first + 1)
+    moved = level.gather(last) / level.gather(first - 1) - 1
     ranges = np.column_stack([first, last + 1]).ravel()
     ret = np.append(bars["ret"].to_numpy(), np.nan)  # the end of a range may be the end of the rows
     return pl.DataFrame({GROUP: group.gather(last)}).with_columns(
@@ -88,7 +91,7 @@ def _events(bars: pl.DataFrame, windows: Windows, rule: str, allowed: int) -> pl
         end_date=dates.gather(last),
         hits=pl.Series(last - first + 1 - misses),
         sessions=pl.Series(last - first + 1),
-        cum_return=level.gather(last) / level.gather(first - 1) - 1,
+        cum_return=pl.select(pl.when(missing <= MAX_MISSING_SESSIONS).then(moved)).to_series(),
         max_ret_1d=pl.Series(np.fmax.reduceat(ret, ranges)[::2] if len(ranges) else ret[:0]),
         min_ret_1d=pl.Series(np.fmin.reduceat(ret, ranges)[::2] if len(ranges) else ret[:0]),
         confirmed_on=pl.select(pl.when(settled).then(dates.gather(confirming))).to_series(),

@@ -7,10 +7,17 @@ import polars as pl
 
 from pipeline.config import ValuationPair
 from pipeline.transforms.records import last_at_least, running_maxima
-from pipeline.transforms.windows import MIN_RECORD_VALUES, RECORD_TOLERANCE, divided, expanding_percentile
+from pipeline.transforms.windows import (
+    MAX_MISSING_SESSIONS,
+    MIN_RECORD_VALUES,
+    RECORD_TOLERANCE,
+    divided,
+    expanding_percentile,
+)
 
 KEY = ["growth", "value"]
 YEAR_DAYS = 365
+YEAR = f"{YEAR_DAYS}d"
 NO_VARIANCE = 1e-12  # a standard deviation of log ratios below this is rounding noise
 EX_DATES_A_YEAR = 4  # all configured funds pay quarterly; 3 or 5 means that an ex-date drifted
 
@@ -56,13 +63,25 @@ def valuation_gap(prices: pl.DataFrame, pairs: Iterable[ValuationPair]) -> pl.Da
 
 
 def _distribution_yields(prices: pl.DataFrame) -> pl.DataFrame:
-    """Per symbol and session: close, total, distribution_yield over (t - 365 days, t], distributions_n."""
+    """Per symbol and session: close, total, distribution_yield over (t - 365 days, t], distributions_n.
+
+    NULL in the first year, where more than ten sessions of the window are missing, and where a bar does not say what
+    was paid.
+    """
     cash = pl.col("dividend") - pl.col("capital_gain")
-    known = (pl.col("session_date") - pl.col("session_date").first().over("symbol")).dt.total_days() >= YEAR_DAYS
+
+    def of_year(x: pl.Expr) -> pl.Expr:
+        return x.rolling_sum_by("session_date", window_size=YEAR, closed="right").over("symbol")
+
+    number = pl.col("session_no")
+    earliest = number.rolling_min_by("session_date", window_size=YEAR, closed="right").over("symbol")
+    missing = number - earliest + 1 - of_year(number.is_not_null().cast(pl.Int64))
+    unsaid = of_year(cash.is_null().cast(pl.Int64))
+    age = pl.col("session_date") - pl.col("session_date").first().over("symbol")
+    known = (age.dt.total_days() >= YEAR_DAYS) & (missing <= MAX_MISSING_SESSIONS) & (unsaid == 0)
 
     def trailing(x: pl.Expr) -> pl.Expr:
-        summed = x.rolling_sum_by("session_date", window_size=f"{YEAR_DAYS}d", closed="right").over("symbol")
-        return pl.when(known).then(summed)
+        return pl.when(known).then(of_year(x))
 
     return prices.select(
         "symbol",

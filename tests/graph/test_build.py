@@ -453,7 +453,9 @@ def test_prices_without_what_is_computed_from_them_are_not_published(copied: Pat
     before = (copied / "files" / "current").resolve()
     result = partial(copied, "core/prices", "core/rejects", "published/rotation")
     assert not result.success
-    assert "core.instruments was computed from an earlier core.prices; materialize core.instruments too" in said(result)
+    assert "core.instruments was computed from an earlier core.prices; materialize core.instruments (and " in said(
+        result
+    )
     assert (copied / "files" / "current").resolve() == before
 
 
@@ -533,31 +535,31 @@ def test_the_wait_for_another_build_is_a_minute() -> None:
     assert locked.__wrapped__.__defaults__ == (60,)  # type: ignore[attr-defined]
 
 
-def test_the_next_holder_marks_dead_runs_of_its_own_source_failed(tmp_path: Path) -> None:
-    selected = frozenset({dg.AssetKey(["files", "core", "prices"])})
-    of_sample = frozenset({dg.AssetKey(["sample", "core", "prices"])})
-    started = dg.DagsterRunStatus.STARTED
+def test_the_next_holder_marks_runs_failed_whose_process_is_gone(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    marks = tmp_path / "files" / "runs"
+    marks.mkdir(parents=True)
     with dagster_instance(tmp_path) as instance:
-        dead = {
-            "of the job": {"tags": {"rotation/source": "files"}},
-            "of a selection": {"asset_selection": selected},
-            "other job": {"tags": {"rotation/source": "sample"}},
-            "other selection": {"asset_selection": of_sample},
-        }
-        ids = {name: create_run_for_test(instance, JOB, status=started, **how).run_id for name, how in dead.items()}
-        ended = create_run_for_test(
-            instance, JOB, status=dg.DagsterRunStatus.SUCCESS, tags={"rotation/source": "files"}
-        ).run_id
+        ids = {}
+        for name, status, process in (
+            ("killed", dg.DagsterRunStatus.STARTED, gone.pid),
+            ("waiting", dg.DagsterRunStatus.STARTED, os.getpid()),
+            ("ended", dg.DagsterRunStatus.SUCCESS, gone.pid),
+        ):
+            ids[name] = create_run_for_test(instance, JOB, status=status).run_id
+            (marks / ids[name]).write_text(str(process))
+        ids["of another source"] = create_run_for_test(instance, JOB, status=dg.DagsterRunStatus.STARTED).run_id
     assert not partial(tmp_path, "core/instruments").success
     with dagster_instance(tmp_path) as instance:
         after = {name: instance.get_run_by_id(run_id).status for name, run_id in ids.items()}
-        assert after == {
-            "of the job": dg.DagsterRunStatus.FAILURE,
-            "of a selection": dg.DagsterRunStatus.FAILURE,
-            "other job": started,
-            "other selection": started,
-        }
-        assert instance.get_run_by_id(ended).status == dg.DagsterRunStatus.SUCCESS
+    assert after == {
+        "killed": dg.DagsterRunStatus.FAILURE,
+        "waiting": dg.DagsterRunStatus.STARTED,
+        "ended": dg.DagsterRunStatus.SUCCESS,
+        "of another source": dg.DagsterRunStatus.STARTED,
+    }
+    assert [mark.name for mark in marks.iterdir()] == [ids["waiting"]]
 
 
 # replays

@@ -1,6 +1,7 @@
 """The whole way on real market data: known answers hold, and a replay knows no more than was known then."""
 
 import csv
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -35,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home / ".dagster"))
         build(home, folder=DATA)
-        build(home, as_of=parse_instant("2023-10-01", "--as-of"))
+        build(home, as_of=parse_instant("2023-10-01", "--as-of", now=dt.datetime.now(dt.UTC)))
         yield home / "files"
 
 

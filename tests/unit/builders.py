@@ -7,6 +7,7 @@ import polars as pl
 
 FIRST = dt.date(2001, 1, 1)  # a Monday
 CAPTURED_AT = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
+NOTHING: Mapping[dt.date, float] = {}
 PRICE_SCHEMA = {
     "symbol": pl.String,
     "session_date": pl.Date,
@@ -96,14 +97,17 @@ def price_captures(
     captured_at: dt.datetime = CAPTURED_AT,
     origin: str = "one.csv",
     flags: str | None = None,
-    **stated: Mapping[dt.date, float],
+    dividend: Mapping[dt.date, float] | None = NOTHING,
+    capital_gain: Mapping[dt.date, float] | None = None,
+    split_ratio: Mapping[dt.date, float] | None = NOTHING,
 ) -> pl.DataFrame:
     """raw.price_captures of one copy; a flat bar per close.
 
-    `dividend`, `capital_gain`, `split_ratio` by day: a named one is stated for every bar (0, or 1 for splits, where no
-    day is given); one that is not named is NULL, as in a copy that does not say.
+    `dividend`, `capital_gain`, `split_ratio` by day: stated for every bar (0, or 1 for splits, where no day is given);
+    None: NULL on every bar, as in a copy that does not say.
     """
     none = {"dividend": 0.0, "capital_gain": 0.0, "split_ratio": 1.0}
+    stated = {"dividend": dividend, "capital_gain": capital_gain, "split_ratio": split_ratio}
     rows = [
         {
             "captured_at": captured_at,
@@ -114,7 +118,7 @@ def price_captures(
             **dict.fromkeys(("open", "high", "low", "close"), float(close)),
             "adj_close": None,
             "volume": 1000.0,
-            **{name: stated[name].get(day, none[name]) if name in stated else None for name in none},
+            **{name: None if said is None else said.get(day, none[name]) for name, said in stated.items()},
             "flags": flags,
         }
         for day, close in closes.items()

@@ -17,6 +17,7 @@ from pipeline.warehouse import checked
 
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (1, 2, 3))
 DAY = dt.date(2024, 1, 1)
+SPLIT_SCHEMA = {"symbol": pl.String, "split_on": pl.Date, "ratio": pl.Float64}
 
 
 def copy(captured_at: dt.datetime, *closes: float | None, first: int = 0, **options) -> pl.DataFrame:
@@ -25,8 +26,14 @@ def copy(captured_at: dt.datetime, *closes: float | None, first: int = 0, **opti
     return price_captures("A", days, captured_at=captured_at, **options)
 
 
-def rebased(*copies: pl.DataFrame) -> dict[tuple[dt.datetime, dt.date], float]:
-    table = on_newest_split_basis(pl.concat(copies))
+def known_splits(*splits: tuple[dt.date, float], symbol: str = "A") -> pl.DataFrame:
+    return pl.DataFrame([(symbol, *split) for split in splits], schema=SPLIT_SCHEMA, orient="row")
+
+
+def rebased(
+    *copies: pl.DataFrame, splits: tuple[tuple[dt.date, float], ...] = ()
+) -> dict[tuple[dt.datetime, dt.date], float]:
+    table = on_newest_split_basis(pl.concat(copies), known_splits(*splits))
     return {(at, day): close for at, day, close in table.select("captured_at", "session_date", "close").iter_rows()}
 
 
@@ -36,7 +43,8 @@ def rebased(*copies: pl.DataFrame) -> dict[tuple[dt.datetime, dt.date], float]:
 @pytest.mark.parametrize("ratio", [2, 3, 4, 10, 1.5, 1 / 2, 1 / 10])
 def test_one_plausible_ratio_throughout_is_a_change_of_split_basis(ratio: float):
     table = on_newest_split_basis(
-        pl.concat([copy(JANUARY, 100.0, 110.0, 120.0, 130.0), copy(FEBRUARY, 100 / ratio, 110 / ratio, 120 / ratio)])
+        pl.concat([copy(JANUARY, 100.0, 110.0, 120.0, 130.0), copy(FEBRUARY, 100 / ratio, 110 / ratio, 120 / ratio)]),
+        known_splits(),
     ).sort("captured_at", "session_date")
     expected = [100 / ratio, 110 / ratio, 120 / ratio]
     assert table["close"].to_list() == pytest.approx([*expected, 130 / ratio, *expected])
@@ -93,14 +101,138 @@ def test_a_copy_that_agrees_with_one_older_copy_and_not_with_another_comes_to_an
 
 def test_the_split_of_one_symbol_does_not_touch_another():
     other = price_captures("B", {session(i): 100.0 for i in range(3)}, captured_at=JANUARY)
-    table = on_newest_split_basis(pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0), other]))
+    captures = pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, 55.0), other])
+    table = on_newest_split_basis(captures, known_splits())
     assert table.filter(pl.col("symbol") == "B")["close"].to_list() == [100.0] * 3
 
 
 def test_captures_without_overlap_or_without_rows_stay():
     one = pl.concat([copy(JANUARY, 100.0, 110.0), copy(FEBRUARY, 50.0, first=2)])
-    assert_frame_equal(on_newest_split_basis(one).drop("rebased"), one)
-    assert on_newest_split_basis(one.clear()).is_empty()
+    assert_frame_equal(on_newest_split_basis(one, known_splits()).drop("rebased"), one)
+    assert on_newest_split_basis(one.clear(), known_splits()).is_empty()
+    assert on_newest_split_basis(one.clear(), known_splits((DAY, 2.0))).is_empty()
+
+
+def with_changes(count: int, changes: dict[int, float]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A copy of `count` closes of 100, and a later one that only has these changed bars, by session."""
+    return copy(JANUARY, *[100.0] * count), price_captures(
+        "A", {session(i): close for i, close in changes.items()}, captured_at=FEBRUARY
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "changed", "is_split"),
+    [
+        (30, range(28, 30), False),  # two glitched bars at the end of a long history, and at its beginning
+        (30, range(2), False),
+        (30, range(21, 30), False),  # nine bars are neither ten nor half of thirty
+        (30, range(20, 30), True),  # ten, up to the last one known
+        (30, range(10), True),  # ten, from the first one known
+        (30, range(10, 20), False),  # ten in the middle
+        (30, range(30), True),
+        (30, [*range(15, 25), *range(26, 30)], False),  # broken by one bar that is as it was
+        (5, range(3, 5), False),  # two of five, two of four
+        (4, range(2, 4), True),
+        (2, range(2), True),
+        (1, range(1), False),  # one alone is a correction
+    ],
+)
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_split_changes_a_whole_stretch_at_an_end(count: int, changed: range, is_split: bool, factor: float):
+    copies = with_changes(count, dict.fromkeys(changed, 100 * factor))
+    found = rebased(*copies)
+    expected = 100 * factor if is_split else 100.0
+    assert [found[JANUARY, session(i)] for i in range(count)] == [expected] * count
+    kind = "split" if is_split else "revised"
+    assert edits(*copies) == [(session(i), 100.0, 100 * factor, kind) for i in changed]
+
+
+@pytest.mark.parametrize(
+    ("corrected", "is_split"),
+    [({5: 47.0}, True), ({1: 47.0}, True), ({10: 53.0}, True), ({5: 47.0, 6: 47.5}, False)],
+)
+def test_one_corrected_bar_in_ten_does_not_hide_a_split(corrected: dict[int, float], is_split: bool):
+    # sessions 1 to 10 were 100 and are 50, but for the corrected ones; session 0 only January has
+    copies = with_changes(11, {**dict.fromkeys(range(1, 11), 50.0), **corrected})
+    found = rebased(*copies)
+    assert [found[JANUARY, session(i)] for i in range(11)] == [50.0 if is_split else 100.0] * 11
+    assert [found[FEBRUARY, session(i)] for i in corrected] == list(corrected.values())
+    assert {row[3] for row in edits(*copies)} == {"split" if is_split else "revised"}
+
+
+# --- known splits ---------------------------------------------------------------------------------------------------
+
+
+def test_a_known_split_needs_no_overlap():
+    old = copy(JANUARY, 100.0, 102.0, dividend={session(1): 3.0}, capital_gain={session(1): 1.0})
+    captures = pl.concat([old, copy(MARCH, 52.0, first=2)])
+    table = on_newest_split_basis(captures, known_splits((dt.date(2026, 2, 10), 2.0)))
+    assert table.select("close", "volume", "dividend", "capital_gain", "split_ratio", "flags").rows() == [
+        (50.0, 2000.0, 0.0, 0.0, 1.0, "split_basis"),
+        (51.0, 2000.0, 1.5, 0.5, 1.0, "split_basis"),
+        (52.0, 1000.0, 0.0, None, 1.0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("split_on", "january", "february"),
+    [
+        (dt.date(2025, 12, 31), 120.0, 120.0),  # before all copies
+        (dt.date(2026, 1, 1), 120.0, 120.0),  # on the day of the first copy: it is on the new basis
+        (dt.date(2026, 1, 2), 40.0, 120.0),
+        (dt.date(2026, 2, 1), 40.0, 120.0),
+        (dt.date(2026, 2, 2), 40.0, 40.0),
+        (dt.date(2026, 3, 1), 40.0, 40.0),  # on the day of the newest copy
+        (dt.date(2026, 3, 2), 120.0, 120.0),  # nothing captured since: all are on the basis before it
+    ],
+)
+def test_a_known_split_divides_what_was_captured_before_its_day(split_on: dt.date, january: float, february: float):
+    copies = copy(JANUARY, 120.0), copy(FEBRUARY, 120.0, first=1), copy(MARCH, 120.0, first=2)
+    assert rebased(*copies, splits=((split_on, 3.0),)) == {
+        (JANUARY, session(0)): pytest.approx(january),
+        (FEBRUARY, session(1)): pytest.approx(february),
+        (MARCH, session(2)): 120.0,
+    }
+
+
+def test_the_copy_since_a_known_split_is_one_of_the_same_symbol():
+    other = price_captures("B", {session(0): 100.0}, captured_at=MARCH)
+    captures = pl.concat([copy(JANUARY, 100.0), other])
+    for symbol in "AB":
+        splits = known_splits((dt.date(2026, 2, 1), 2.0), symbol=symbol)
+        assert on_newest_split_basis(captures, splits)["close"].to_list() == [100.0, 100.0]
+
+
+def test_known_splits_multiply():
+    # 2 for 1 in January, 3 for 1 in February, and a consolidation 1 for 4 that same month
+    splits = ((dt.date(2026, 1, 15), 2.0), (dt.date(2026, 2, 15), 3.0), (dt.date(2026, 2, 20), 0.25))
+    found = rebased(copy(JANUARY, 60.0), copy(FEBRUARY, 60.0, first=1), copy(MARCH, 60.0, first=2), splits=splits)
+    assert list(found.values()) == pytest.approx([60 / 1.5, 60 / 0.75, 60.0])
+
+
+def test_a_known_split_that_an_overlap_shows_too_counts_once():
+    found = rebased(
+        copy(JANUARY, 100.0, 102.0, 104.0), copy(MARCH, 51.0, 52.0, first=1), splits=((dt.date(2026, 2, 1), 2.0),)
+    )
+    assert [found[JANUARY, session(i)] for i in range(3)] == [50.0, 51.0, 52.0]
+
+
+def test_an_overlap_can_show_that_a_copy_was_on_the_new_basis_before_the_known_day():
+    captures = pl.concat([copy(JANUARY, 50.0, 51.0, 52.0), copy(MARCH, 51.0, 52.0, first=1)])
+    table = on_newest_split_basis(captures, known_splits((dt.date(2026, 2, 1), 2.0)))
+    assert table["close"].to_list() == [50.0, 51.0, 52.0, 51.0, 52.0]
+    assert table["flags"].to_list() == [None] * 5
+
+
+def test_a_copy_of_the_splits_day_may_still_be_on_the_old_basis():
+    # January and February (the split's day) are on the old basis, March is on the new one
+    found = rebased(
+        copy(JANUARY, 100.0, 102.0),
+        copy(FEBRUARY, 100.0, 102.0, 104.0),
+        copy(MARCH, 50.0, 51.0, 52.0),
+        splits=((FEBRUARY.date(), 2.0),),
+    )
+    assert list(found.values()) == [50.0, 51.0, 50.0, 51.0, 52.0, 50.0, 51.0, 52.0]
 
 
 # --- adjusted copies ------------------------------------------------------------------------------------------------
@@ -182,7 +314,7 @@ def test_noise_and_rounding_to_cents_are_no_edits(old: float, new: float, is_edi
 
 def test_a_dividend_that_appears_or_vanishes_is_an_edit_and_silence_is_not():
     none, paid = copy(JANUARY, 100.0, dividend={}), copy(FEBRUARY, 100.0, dividend={session(0): 0.3})
-    silent = copy(MARCH, 100.0)
+    silent = copy(MARCH, 100.0, dividend=None)
     assert edits(none, paid, column="dividend") == [(session(0), 0.0, 0.3, "revised")]
     assert edits(paid, silent, column="dividend") == []
     assert edits(
@@ -190,9 +322,11 @@ def test_a_dividend_that_appears_or_vanishes_is_an_edit_and_silence_is_not():
     ) == [(session(0), 0.3, 0.0, "revised")]
 
 
-def test_copies_of_one_instant_are_no_edits_of_each_other():
-    # all three are compared with what came before and after, and the key stays unique
-    same = [copy(FEBRUARY, close, origin=name) for close, name in ((100.0, "a"), (101.0, "b"), (102.0, "c"))]
+@pytest.mark.parametrize("names", ["abc", "cba", "bca"])
+def test_copies_of_one_instant_are_no_edits_of_each_other(names: str):
+    # in the order in which they were received, the first is compared with what came before and the last with what came
+    # after; the key stays unique
+    same = [copy(FEBRUARY, close, origin=name) for close, name in zip((100.0, 101.0, 102.0), names, strict=True)]
     assert edits(*same) == []
     assert edits(copy(JANUARY, 99.0), *same) == [(session(0), 99.0, 100.0, "revised")]
     assert edits(*same, copy(MARCH, 103.0)) == [(session(0), 102.0, 103.0, "revised")]

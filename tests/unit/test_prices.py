@@ -16,6 +16,7 @@ from pipeline.transforms.prices import prices
 from pipeline.warehouse import checked
 
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (1, 2, 3))
+SILENT = {"dividend": None, "split_ratio": None}  # a copy without these columns
 
 
 def instrument(symbol: str = "A", group: str = "size", *splits: tuple[dt.date, float]) -> Instrument:
@@ -168,6 +169,52 @@ def test_an_older_copy_is_brought_to_the_newest_split_basis():
     assert table["flags"].to_list()[1:] == [None] * 3
 
 
+@pytest.mark.parametrize("reported", [True, False])
+def test_an_older_copy_is_brought_across_a_known_split_without_overlap(reported: bool):
+    # captured on the eve of the split of session 2; 100 and 104 were traded, which is 50 and 52 since
+    eve = dt.datetime.combine(session(1), dt.time(22), dt.UTC)
+    old = price_captures("A", closes(100, 104), captured_at=eve, dividend={session(1): 1.0})
+    new = price_captures(
+        "A", closes(None, None, 53, 54), captured_at=MARCH, split_ratio={session(2): 2.0} if reported else {}
+    )
+    one = instrument("A", "sector", *() if reported else ((session(2), 2.0),))
+    table = build(old, new, configured=(one,))
+    assert table["close"].to_list() == [50.0, 52.0, 53.0, 54.0]
+    assert table["close_as_traded"].to_list() == [100.0, 104.0, 53.0, 54.0]
+    assert table["flags"].to_list() == ["split_basis", "split_basis", None, None]
+    # 52.5 / 50, then 53 / 52 and 54 / 53
+    assert table["total_return_index"].to_list() == pytest.approx([1.0, 1.05, 1.05 * 53 / 52, 1.05 * 54 / 52])
+
+
+def test_two_glitched_bars_at_the_end_of_a_long_history_move_nothing():
+    old = price_captures("A", closes(*[100] * 30), captured_at=JANUARY)
+    glitched = price_captures("A", {session(28): 200.0, session(29): 200.0}, captured_at=FEBRUARY)
+    table = build(old, glitched)
+    assert table["close"].to_list() == [100.0] * 28 + [200.0] * 2
+    assert table["flags"].to_list() == [None] * 28 + ["revised"] * 2
+
+
+def test_a_bar_corrected_along_with_a_split_is_revised():
+    old = price_captures("A", closes(*[100] * 11), captured_at=JANUARY)
+    new = price_captures("A", closes(None, *[50] * 4, 47, *[50] * 5), captured_at=FEBRUARY)
+    table = build(old, new)
+    assert table["close"].to_list() == [50.0] * 5 + [47.0] + [50.0] * 5
+    assert table["flags"].to_list() == ["split_basis"] + [None] * 4 + ["revised"] + [None] * 5
+
+
+def test_a_split_that_a_later_copy_takes_back_does_not_count():
+    wrong = price_captures("A", closes(10, 10, 10), captured_at=JANUARY, split_ratio={session(2): 2.0})
+    right = price_captures("A", closes(10, 10, 10), captured_at=FEBRUARY)
+    for order in ((wrong, right), (right, wrong)):
+        assert build(*order).select("split_ratio", "close_as_traded").rows() == [(1.0, 10.0)] * 3
+
+
+def test_a_split_that_a_later_copy_dates_otherwise_counts_once():
+    first = price_captures("A", closes(*[10] * 5), captured_at=JANUARY, split_ratio={session(2): 2.0})
+    second = price_captures("A", closes(*[10] * 5), captured_at=FEBRUARY, split_ratio={session(3): 2.0})
+    assert build(first, second)["close_as_traded"].to_list() == [20.0, 20.0, 20.0, 10.0, 10.0]
+
+
 def test_returns_do_not_see_a_split():
     adjusted = build(price_captures("A", closes(50, 51, 52), split_ratio={session(2): 2.0}))
     plain = build(price_captures("A", closes(50, 51, 52)))
@@ -196,23 +243,158 @@ def test_a_hundredth_of_a_percent_is_no_revision():
 def test_what_the_newest_copy_does_not_say_comes_from_the_newest_that_does():
     first = price_captures("A", closes(100, 100), captured_at=JANUARY, dividend={session(1): 1.0})
     second = price_captures("A", closes(100, 100), captured_at=FEBRUARY, dividend={session(1): 2.0})
-    silent = price_captures("A", closes(101, 100), captured_at=MARCH)
-    assert build(first, second, silent)["dividend"].to_list() == [0.0, 2.0]
+    silent = price_captures("A", closes(101, 100), captured_at=MARCH, **SILENT)
+    table = build(first, second, silent)
+    assert table["dividend"].to_list() == [0.0, 2.0]
+    assert table["flags"].to_list() == ["revised", None]
 
 
-def test_what_no_copy_says_is_none():
-    row = build(price_captures("A", closes(100))).row(0, named=True)
-    assert (row["dividend"], row["capital_gain"], row["split_ratio"]) == (0.0, 0.0, 1.0)
-
-
-def test_a_copy_that_says_it_is_adjusted_gives_way_to_one_that_is_not():
-    plain = price_captures("A", closes(100, 102), captured_at=JANUARY)
-    adjusted = price_captures("A", closes(90, 100), captured_at=FEBRUARY, flags="dividend_adjusted", origin="adj.csv")
-    found = prices(pl.concat([plain, adjusted]), sessions(9), [])
-    assert found.prices["close"].to_list() == [100.0, 102.0]
-    assert found.rejects.select("origin", "reason").rows() == [
-        ("adj.csv", "closes are dividend-adjusted, and a copy that is not is at hand")
+def test_splits_that_the_newest_copy_does_not_say_come_from_the_newest_that_does():
+    first = price_captures("A", closes(10, 10, 10), captured_at=JANUARY, split_ratio={session(1): 2.0})
+    silent = price_captures("A", closes(10, 10, 11), captured_at=FEBRUARY, **SILENT)
+    assert build(first, silent).select("split_ratio", "close_as_traded").rows() == [
+        (1.0, 20.0),
+        (2.0, 10.0),
+        (1.0, 11.0),
     ]
+
+
+def test_what_no_copy_says_is_null_and_not_none():
+    table = build(price_captures("A", closes(100, 110, 120), **SILENT))
+    assert table.select("dividend", "capital_gain", "split_ratio").rows() == [(None, 0.0, None)] * 3
+    assert table["flags"].to_list() == ["no_dividends"] * 3
+    # what the first bar paid, and how the last one was split, matters to no value of theirs
+    assert table["total_return_index"].to_list() == [1.0, None, None]
+    assert table["close_as_traded"].to_list() == [None, None, 120.0]
+    checked("core.prices", table, core.Prices)
+
+
+def test_the_total_return_ends_where_dividends_are_not_said():
+    # session 1 is stated by the older copy, session 3 again by the newest: too late
+    first = price_captures("A", closes(100, 102), captured_at=JANUARY, dividend={session(1): 1.0})
+    silent = price_captures("A", closes(None, 103, 104), captured_at=FEBRUARY, dividend=None)
+    last = price_captures("A", closes(None, None, None, 105), captured_at=MARCH)
+    other = price_captures("B", closes(10, 11, 12, 13), captured_at=MARCH)
+    table = build(first, silent, last, other)
+    one = table.filter(pl.col("symbol") == "A")
+    assert one["dividend"].to_list() == [0.0, 1.0, None, 0.0]
+    assert one["total_return_index"].to_list() == [1.0, pytest.approx(1.04), None, None]
+    assert one["flags"].to_list() == [None, "revised", "no_dividends", None]
+    second = table.filter(pl.col("symbol") == "B")
+    assert second["total_return_index"].to_list() == pytest.approx([1.0, 1.1, 1.2, 1.3])
+
+
+def test_a_first_bar_that_does_not_say_its_dividend_costs_no_total_return():
+    silent = price_captures("A", closes(100), dividend=None)
+    table = build(silent, price_captures("A", closes(None, 110, 120), dividend={session(1): 2.0}))
+    assert table["total_return_index"].to_list() == pytest.approx([1.0, 1.12, 1.12 * 120 / 110])
+    assert table["flags"].to_list() == ["no_dividends", None, None]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "configured", "flags"),
+    [
+        ("^I", (), None),
+        ("^I", (instrument("^I", "index"),), None),
+        ("VIX", (instrument("VIX", "volatility"),), None),
+        ("A", (), "no_dividends"),
+        ("A", (instrument("A", "bond"),), "no_dividends"),
+    ],
+)
+def test_only_funds_lack_dividends(symbol: str, configured: tuple, flags: str | None):
+    table = build(price_captures(symbol, closes(10, 11), **SILENT), configured=configured)
+    assert table.select("dividend", "flags").rows() == [(None, flags)] * 2
+
+
+def test_no_dividends_is_said_beside_other_flags():
+    table = build(price_captures("A", closes(10), dividend=None, flags="open_filled"))
+    assert table["flags"].to_list() == ["open_filled no_dividends"]
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "expected"),
+    [
+        (
+            0,
+            [20.0, 20.0, 10.0, 10.0],
+        ),  # a bar's own split does not matter for itself, and nothing lies before the first
+        (1, [None, 20.0, 10.0, 10.0]),
+        (3, [None, None, None, 10.0]),
+    ],
+)
+def test_what_was_traded_is_not_known_before_a_bar_that_does_not_say_its_split(unsaid: int, expected: list):
+    said = price_captures("A", closes(*(None if i == unsaid else 10 for i in range(4))), split_ratio={session(2): 2.0})
+    silent = price_captures("A", {session(unsaid): 10.0}, split_ratio=None)
+    other = price_captures("B", closes(10, 10, 10, 10))
+    table = build(said, silent, other)
+    assert table.filter(pl.col("symbol") == "A")["close_as_traded"].to_list() == expected
+    assert table.filter(pl.col("symbol") == "A")["total_return_index"].to_list() == [1.0] * 4
+    assert table.filter(pl.col("symbol") == "B")["close_as_traded"].to_list() == [10.0] * 4
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_of_two_copies_of_one_instant_the_one_received_later_wins(names: str):
+    first, second = (
+        price_captures("A", {session(0): close}, origin=name, dividend={session(0): paid})
+        for name, close, paid in zip(names, (100.0, 103.0), (1.0, 2.0), strict=True)
+    )
+    assert build(first, second).select("close", "dividend").rows() == [(103.0, 2.0)]
+    assert build(second, first).select("close", "dividend").rows() == [(100.0, 1.0)]
+
+
+ADJUSTED = "closes are or may be dividend-adjusted, and a copy that is not has these bars"
+
+
+@pytest.mark.parametrize("flag", ["dividend_adjusted", "maybe_dividend_adjusted", "open_filled dividend_adjusted"])
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_a_copy_that_says_it_is_adjusted_gives_way_where_another_is_not(flag: str, is_newer: bool):
+    plain = price_captures("A", closes(None, 100, 102), captured_at=FEBRUARY)
+    at = MARCH if is_newer else JANUARY
+    adjusted = price_captures("A", closes(80, 90, 100, 104), captured_at=at, flags=flag, origin="adj.csv")
+    found = prices(pl.concat([plain, adjusted]), sessions(9), [])
+    assert found.prices["close"].to_list() == [80.0, 100.0, 102.0, 104.0]
+    assert found.prices["flags"].to_list() == [flag, None, None, flag]
+    assert found.rejects.select("origin", "reason", "excerpt", "captured_at").rows() == [
+        ("adj.csv", ADJUSTED, f"A: 2 bars from {session(1)} to {session(2)}", at)
+    ]
+
+
+def partly_adjusted(at: dt.datetime, origin: str = "adj.csv") -> pl.DataFrame:
+    """A copy that is adjusted up to its last distribution, as its flags say; nothing was paid since."""
+    before = price_captures("A", closes(90, 95), captured_at=at, flags="dividend_adjusted", origin=origin)
+    return pl.concat([before, price_captures("A", closes(None, None, 100, 101), captured_at=at, origin=origin)])
+
+
+def test_bars_without_a_flag_of_an_adjusted_copy_give_way_too():
+    plain = price_captures("A", closes(98, 99, 100.5), captured_at=JANUARY)
+    found = prices(pl.concat([plain, partly_adjusted(FEBRUARY)]), sessions(9), [])
+    assert found.prices["close"].to_list() == [98.0, 99.0, 100.5, 101.0]
+    assert found.prices["flags"].to_list() == [None] * 4
+    assert found.rejects.select("reason", "excerpt").rows() == [
+        (ADJUSTED, f"A: 3 bars from {session(0)} to {session(2)}")
+    ]
+
+
+def test_an_adjusted_copy_alone_keeps_everything_though_its_last_bars_have_no_flag():
+    found = prices(partly_adjusted(JANUARY), sessions(9), [])
+    assert found.prices["close"].to_list() == [90.0, 95.0, 100.0, 101.0]
+    assert found.prices["flags"].to_list() == ["dividend_adjusted"] * 2 + [None] * 2
+    assert found.rejects.is_empty()
+
+
+def test_every_adjusted_copy_is_reported_once():
+    plain = price_captures("A", closes(98, 99, 100, 101), captured_at=JANUARY)
+    of_b = price_captures("B", closes(1, 2, 3, 4), captured_at=JANUARY)
+    copies = [plain, of_b, partly_adjusted(FEBRUARY, "b.csv"), partly_adjusted(FEBRUARY, "a.csv")]
+    found = prices(pl.concat(copies), sessions(9), [])
+    assert found.prices["close"].to_list() == [98.0, 99.0, 100.0, 101.0, 1.0, 2.0, 3.0, 4.0]
+    assert sorted(found.rejects["origin"]) == ["a.csv", "b.csv"]
+
+
+def test_a_clean_copy_of_one_symbol_does_not_replace_an_adjusted_one_of_another():
+    found = prices(pl.concat([price_captures("B", closes(1, 2)), partly_adjusted(JANUARY)]), sessions(9), [])
+    assert found.prices["close"].to_list() == [90.0, 95.0, 100.0, 101.0, 1.0, 2.0]
+    assert found.rejects.is_empty()
 
 
 def test_an_adjusted_copy_is_kept_where_nothing_else_is_there():

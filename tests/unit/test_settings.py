@@ -9,6 +9,8 @@ import pytest
 from pipeline.errors import RotationError
 from pipeline.settings import Settings, parse_instant
 
+NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)  # 07:00 in New York
+
 
 def utc(*parts: int) -> dt.datetime:
     return dt.datetime(*parts, tzinfo=dt.UTC)
@@ -59,7 +61,7 @@ def test_an_unknown_source_names_those_that_exist() -> None:
     ],
 )
 def test_a_date_is_its_end_in_new_york_and_an_instant_is_itself(text: str, instant: dt.datetime) -> None:
-    assert parse_instant(text, "--as-of") == instant
+    assert parse_instant(text, "--as-of", now=NOW) == instant
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_a_date_is_its_end_in_new_york_and_an_instant_is_itself(text: str, insta
 )
 def test_what_is_no_instant_is_refused_with_two_examples(text: str) -> None:
     with pytest.raises(RotationError, match="2024-07-16 or 2024-07-16T16:00-04:00") as told:
-        parse_instant(text, "--as-of")
+        parse_instant(text, "--as-of", now=NOW)
     assert str(told.value).startswith(f"--as-of: '{text}'")
 
 
@@ -81,10 +83,16 @@ def test_what_is_no_instant_is_refused_with_two_examples(text: str) -> None:
     ],
 )
 def test_a_replay_is_named_for_its_date_else_for_its_utc_instant(text: str, label: str) -> None:
-    assert Settings(home=Path("warehouse"), as_of=parse_instant(text, "--as-of")).as_of_label == label
+    assert Settings(home=Path("warehouse"), as_of=parse_instant(text, "--as-of", now=NOW)).as_of_label == label
 
 
 def test_a_replay_can_be_asked_for_by_its_folders_name() -> None:
-    instant = parse_instant("2024-07-16T16:00-04:00", "--as-of")
+    instant = parse_instant("2024-07-16T16:00-04:00", "--as-of", now=NOW)
     label = Settings(home=Path("warehouse"), as_of=instant).as_of_label
-    assert label is not None and parse_instant(label, "--as-of") == instant
+    assert label is not None and parse_instant(label, "--as-of", now=NOW) == instant
+
+
+def test_today_may_be_named_and_tomorrow_may_not() -> None:
+    assert parse_instant("2026-01-02", "--as-of", now=NOW) == dt.datetime(2026, 1, 3, 4, 59, 59, tzinfo=dt.UTC)
+    with pytest.raises(RotationError, match=r"--captured-at: 2026-01-03 lies in the future"):
+        parse_instant("2026-01-03", "--captured-at", now=NOW)

@@ -199,13 +199,16 @@ def brute_force(closes: list[float | None], rule: str, allowed: int) -> list[dic
         used = (j - i + 1) - count
         confirmed = j + allowed - used + 1
         known = [r for r in rets[i : j + 1] if r is not None]
+        missing = present[j][0] - present[i - 1][0] - (j - i + 1)
         rows.append(
             {
                 "start_date": session(present[i][0]),
                 "end_date": session(present[j][0]),
                 "hits": count,
                 "sessions": j - i + 1,
-                "cum_return": pytest.approx(present[j][1] / present[i - 1][1] - 1, abs=1e-12),
+                "cum_return": pytest.approx(present[j][1] / present[i - 1][1] - 1, abs=1e-12)
+                if missing <= 10
+                else None,
                 "max_ret_1d": pytest.approx(max(known), abs=1e-12),
                 "min_ret_1d": pytest.approx(min(known), abs=1e-12),
                 "confirmed_on": session(present[confirmed][0]) if confirmed < len(present) else None,
