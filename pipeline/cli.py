@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import datetime as dt
 import decimal
+import gc
 import json
 import math
 import os
@@ -146,6 +147,7 @@ def build(
         with _progress() as on_table:
             from pipeline.run import run_build  # Dagster takes 2.5 s to import
 
+            gc.freeze()  # or the collector walks Dagster's half million objects time and again
             run_build(settings, on_table=on_table, debug=debug)
         from pipeline import reader
 
@@ -399,5 +401,14 @@ def _earlier(builds: list[Path], current: Path, to: str | None) -> Path:
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Entry point of the command.
+
+    It ends without Python's own clean-up, which takes as long as a query once Dagster is loaded. Everything that must
+    be on the disk has been forced there, and locks end with the process.
+    """
+    try:
+        app()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1 if end.code else 0)

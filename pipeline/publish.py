@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,12 +239,21 @@ def _write_catalogue(warehouse: Warehouse, tables: Mapping[str, Described], buil
         con.execute("use rotation")
         for schema in ("core", "derived", "marts", "meta"):
             con.execute(f"create schema {schema}")
+        # a table keeps little more than one core busy: two at a time, the largest first
+        files = sorted((_file(warehouse.next, name) for name in tables), key=lambda file: -file.stat().st_size)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(lambda file: _load(con.cursor(), file), files))
+        con.execute("begin")  # hundreds of comments, one commit
         for table in tables.values():
-            parquet = read_parquet(_file(warehouse.next, table.name))
-            con.execute(f"create table {table.name} as select * from {parquet}")
             _comment(con, table, synthetic=bool(build["is_synthetic"]))
         _write_meta(con, tables, build, warehouse.builds())
+        con.execute("commit")
     shutil.rmtree(warehouse.next / "spill", ignore_errors=True)
+
+
+def _load(con: duckdb.DuckDBPyConnection, file: Path) -> None:
+    con.execute("use rotation")
+    con.execute(f"create table {file.parent.name}.{file.stem} as select * from {read_parquet(file)}")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: bool) -> None:
