@@ -10,6 +10,7 @@ from pipeline.config import Instrument
 from pipeline.contracts import core
 from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis
 
+ROW = [*KEY, "captured_at", "origin"]  # one bar of one copy
 ALREADY_REPORTED = dt.timedelta(days=5)  # a source that reports a split may date it a few days off
 
 
@@ -65,23 +66,20 @@ def _without_adjusted(captures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     marked = captures.with_columns(says_so=says_so)
     clean = marked.filter(~pl.col("says_so")).select(KEY).unique()
     spoken = marked.filter("says_so").join(clean, on=KEY, how="semi")
-    captures = captures.join(
-        spoken.select(*KEY, "captured_at", "origin"), on=[*KEY, "captured_at", "origin"], how="anti"
-    )
+    captures = captures.join(spoken.select(ROW), on=ROW, how="anti")
     shown = adjusted_copies(captures)
     adjusted = captures.join(shown, on=COPY).filter(pl.col("session_date") <= pl.col("up_to"))
     rejects = [
         _copy_reject(spoken, "closes are or may be dividend-adjusted, and a copy that is not has these bars"),
         _copy_reject(adjusted, "closes look dividend-adjusted beside another copy of the symbol"),
     ]
-    left = captures.join(adjusted.select(*KEY, "captured_at", "origin"), on=[*KEY, "captured_at", "origin"], how="anti")
-    return left, pl.concat(rejects)
+    return captures.join(adjusted.select(ROW), on=ROW, how="anti"), pl.concat(rejects)
 
 
 def _copy_reject(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
     """One reject per copy, however many bars it has."""
     return (
-        rows.group_by("symbol", "captured_at", "origin", maintain_order=True)
+        rows.group_by(COPY, maintain_order=True)
         .agg(n=pl.len(), first=pl.col("session_date").min(), last=pl.col("session_date").max())
         .select(
             layer=pl.lit("core"),
