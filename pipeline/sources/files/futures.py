@@ -3,9 +3,9 @@
 import polars as pl
 
 from pipeline.contracts import raw
+from pipeline.sources.bars import last_final_day
 from pipeline.sources.files.cells import to_dates, to_numbers
 from pipeline.sources.files.document import Table
-from pipeline.sources.files.prices import last_final_day
 from pipeline.sources.files.refusals import SOURCE, Capture, Refused, faults_of, instant
 from pipeline.sources.files.shapes import Shape
 

@@ -1,23 +1,16 @@
 """Daily bars: refuse what is no final bar of an XNYS session, repair what can be repaired, flag what must be known."""
 
-import datetime as dt
-from functools import cache
-
 import polars as pl
 
-from pipeline.calendar import FINAL_AT, FIRST_DAY, NEW_YORK, sessions
+from pipeline.calendar import FINAL_AT, FIRST_DAY, NEW_YORK
 from pipeline.contracts import raw
+from pipeline.sources.bars import NUMBERS, PRICES, bar_fault, false_print, inconsistency, last_final_day
 from pipeline.sources.files.cells import to_dates, to_numbers
 from pipeline.sources.files.document import Table
 from pipeline.sources.files.names import SYMBOL
 from pipeline.sources.files.refusals import FAULT_SCHEMA, SOURCE, Capture, Refused, faults_of, instant
 from pipeline.sources.files.shapes import Shape, recognise, word
 
-PRICES = ("open", "high", "low", "close")
-NUMBERS = (*PRICES, "adj_close", "volume", "dividend", "capital_gain", "split_ratio")
-TOLERANCE = 1e-5  # vendor noise between two prices that the exchange printed as equal is about 1e-6
-JUMP = 0.10  # a flat bar this far from both its neighbours, on the same side, is a false print
-NEIGHBOUR_DAYS = 10  # and these are neighbours
 ENOUGH_ROWS = 8  # below this, rows far apart may be an excerpt of daily bars
 MAYBE_ADJUSTED = "maybe_dividend_adjusted"  # of funds only: an index pays nothing
 MONDAY, FRIDAY, SATURDAY, SUNDAY = 1, 5, 6, 7
@@ -87,7 +80,7 @@ def _one_table(
     _refuse_shifted_days(bars)
     good, again = _without_duplicates(bars.filter(pl.col("reason").is_null()))
     _refuse_other_intervals(good)
-    good = good.with_columns(reason=_false_print())
+    good = good.with_columns(reason=false_print())
     refused = pl.concat(
         [frame.filter(pl.col("reason").is_not_null()).select("line", "reason") for frame in (bars, again, good)]
     )
@@ -120,23 +113,11 @@ def _typed(table: Table, shape: Shape, symbol: str | None) -> pl.DataFrame:
 def _reason(shape: Shape, header: tuple[str, ...], capture: Capture) -> pl.Expr:
     """Why a row is refused, NULL for a good one. The first reason that applies is given."""
     day = pl.col("session_date")
-    prices = [pl.col(name) for name in PRICES]
-    is_session = day.is_in(_session_days())
-    missing = pl.concat_str(
-        [pl.when(pl.col(p).is_null()).then(pl.lit(p)) for p in PRICES], separator=", ", ignore_nulls=True
-    )
-    closed = pl.when(day.dt.weekday() > 5).then(day.dt.to_string("%A")).otherwise(pl.lit("holiday"))
     unreadable = [
         pl.when(pl.col(name).is_nan()).then(pl.lit(f"number cannot be read in {header[shape.columns[name]]}"))
         for name in NUMBERS
         if name in shape.columns
     ]
-    negative = [
-        pl.when(pl.col(name) < 0).then(pl.lit(f"{name.replace('_', ' ')} is negative"))
-        for name in ("volume", "dividend", "capital_gain", "split_ratio")
-        if name in shape.columns
-    ]
-    no_price = pl.all_horizontal(price.is_null() for price in prices)
     when = capture.complete_by.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M")
     final = f"session not final when captured ({when} New York; a bar is final at {FINAL_AT:%H:%M})"
     return pl.coalesce(
@@ -144,40 +125,8 @@ def _reason(shape: Shape, header: tuple[str, ...], capture: Capture) -> pl.Expr:
         pl.when(~pl.col("symbol").fill_null("").str.contains(SYMBOL.pattern)).then(pl.lit("no readable symbol")),
         pl.when(day < FIRST_DAY).then(pl.lit(f"not an XNYS session (before {FIRST_DAY}, where the calendar begins)")),
         pl.when(day > last_final_day(capture.complete_by)).then(pl.lit(final)),
-        pl.when(no_price & ~is_session).then(pl.format("no price (not an XNYS session: {})", closed)),
-        pl.when(~is_session).then(pl.format("not an XNYS session ({})", closed)),
-        pl.when(no_price).then(pl.lit("no price on a session")),
-        *unreadable,
-        pl.when(missing != "").then(pl.format("bar is incomplete: no {}", missing)),
-        pl.when(pl.min_horizontal(prices) <= 0).then(pl.lit("price is not positive")),
-        *negative,
-        *_inconsistent(),
+        bar_fault(unreadable),
     )
-
-
-def _inconsistent() -> list[pl.Expr]:
-    """One expression for each way in which the four prices of a bar contradict each other."""
-    high, low = pl.col("high") * (1 + TOLERANCE), pl.col("low") * (1 - TOLERANCE)
-    above = [
-        pl.when(high < pl.col(name)).then(pl.lit(f"OHLC inconsistent: high is below {name}"))
-        for name in ("low", "open", "close")
-    ]
-    below = [
-        pl.when(low > pl.col(name)).then(pl.lit(f"OHLC inconsistent: low is above {name}"))
-        for name in ("open", "close")
-    ]
-    return [*above, *below]
-
-
-def last_final_day(moment: dt.datetime) -> dt.date:
-    """Newest day whose bar is final at `moment`, session or not."""
-    local = moment.astimezone(NEW_YORK)
-    return local.date() if local.time() >= FINAL_AT else local.date() - dt.timedelta(days=1)
-
-
-@cache
-def _session_days() -> pl.Series:
-    return sessions()["session_date"].implode()
 
 
 def _refuse_mislabelled(bars: pl.DataFrame) -> None:
@@ -188,7 +137,7 @@ def _refuse_mislabelled(bars: pl.DataFrame) -> None:
     if not bars["reason"].str.starts_with("OHLC").any():
         return
     complete = bars.filter(pl.all_horizontal(pl.col(name).is_finite() for name in PRICES))
-    bad = complete.filter(pl.coalesce(_inconsistent()).is_not_null()).height
+    bad = complete.filter(inconsistency().is_not_null()).height
     if complete.height > 1 and bad > complete.height / 2:
         raise Refused(
             f"columns are mislabelled: in {bad} of {complete.height} rows the high is not the highest or the low not "
@@ -239,21 +188,6 @@ def _refuse_other_intervals(bars: pl.DataFrame) -> None:
     ).to_series()
     if gaps.count() >= ENOUGH_ROWS - 1 and (gaps >= A_WEEK).sum() * 2 >= gaps.count():
         raise Refused(f"not daily bars: most rows are {A_WEEK} or more days apart")
-
-
-def _false_print() -> pl.Expr:
-    """Reason for a flat bar with volume that jumps away from the bar before and back by the next one, else NULL."""
-    close, day = pl.col("close"), pl.col("session_date")
-    before, after = close.shift(1).over("symbol"), close.shift(-1).over("symbol")
-    near = pl.duration(days=NEIGHBOUR_DAYS)
-    away, back = close / before - 1, close / after - 1
-    is_flat = (pl.col("high") == pl.col("low")) & (pl.col("volume") > 0)
-    jumps = (pl.min_horizontal(away, back) > JUMP) | (pl.max_horizontal(away, back) < -JUMP)
-    neighbours = (day - day.shift(1).over("symbol") <= near) & (day.shift(-1).over("symbol") - day <= near)
-    jump_pct = (away * 100).round(0).cast(pl.Int64)
-    return pl.when(is_flat & jumps & neighbours).then(
-        pl.format("flat bar (open = high = low = close) that jumps {} % and back by the next session", jump_pct)
-    )
 
 
 def _split_adjusted(bars: pl.DataFrame) -> pl.DataFrame:
