@@ -8,9 +8,12 @@ KEYS = {
     "macro_captures": ["series_id", "observed_on"],
     "futures_captures": ["contract", "session_date"],
     "fomc_captures": ["decided_on"],
+    "fact_captures": ["symbol", "quoted_on"],
+    "series_captures": ["series_id"],
+    "answers": ["dataset", "id"],
     "rejects": ["origin", "line", "reason", "excerpt"],
 }
-NOT_VALUES = {"captured_at", "source", "origin", "is_vintage"}
+NOT_VALUES = {"captured_at", "source", "origin", "is_vintage", "vintage_on"}
 
 
 def new_rows(table: str, existing: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:

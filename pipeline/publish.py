@@ -100,7 +100,7 @@ META_COLUMNS = {
     "definition_source": "Who defined the figure, where it was not us.",
     "is_key": "TRUE for a column of the grain.",
     "build_id": "Build: instant of its publication, and the first characters of its run.",
-    "source": "Source of the data: sample or files.",
+    "source": "Source of the data: sample, files or live.",
     "code_version": "Version of the program, with the commit where it ran from a checkout.",
     "created_at": "Instant of the publication.",
     "as_of": "Instant of a replay; NULL: everything known.",

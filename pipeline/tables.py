@@ -10,6 +10,9 @@ RAW = {
     "macro_captures": raw.MacroCapture,
     "futures_captures": raw.FuturesCapture,
     "fomc_captures": raw.FomcCapture,
+    "fact_captures": raw.FactCapture,
+    "series_captures": raw.SeriesCapture,
+    "answers": raw.Answer,
     "rejects": raw.Reject,
 }
 
@@ -20,6 +23,8 @@ CORE: dict[str, type[Table]] = {
     "series": core.Series,
     "macro_releases": core.MacroReleases,
     "macro_latest": core.MacroLatest,
+    "fund_facts": core.FundFacts,
+    "source_status": core.SourceStatus,
     "capture_edits": core.CaptureEdits,
     "rejects": core.Rejects,
 }

@@ -35,6 +35,10 @@ class Series(Table):
     first_observed_on = day("First period with a value; NULL: nothing captured.")
     last_observed_on = day("Last period with a value.")
     observations = count("Periods with a value.", nullable=False)
+    served_from = day(
+        "First period with a value in the newest whole copy that the source served; later than first_observed_on where "
+        "it serves less than was captured; NULL: not told."
+    )
 
 
 class Sessions(Table):
@@ -75,7 +79,7 @@ class Prices(Table):
     )
     flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True)
     captured_at = instant("When the row in use was received.")
-    source = text("Source of the row in use: sample or files.")
+    source = text("Source of the row in use: sample, files or live.")
 
 
 class MacroReleases(Table):
@@ -88,7 +92,7 @@ class MacroReleases(Table):
     available_at = instant("Instant from which this value was publicly known.")
     seq = count("1 for the first value known of the observation, then 2, 3, ...", nullable=False, primary_key=True)
     value = number("as_served", "Value; NULL: the source says that there is none.")
-    availability = text("vintage: the source told the date; rule: our release-lag rule, or the day we received it.")
+    availability = text("vintage: the source told the date; rule: our release-lag rule, or the instant we received it.")
     captured_at = instant("When we, or the vintage, received the value.")
 
 
@@ -103,6 +107,50 @@ class MacroLatest(Table):
     available_at = instant("Instant from which this value was publicly known.")
     first_available_at = instant("Instant from which the first value of the observation was publicly known.")
     captured_at = instant("When the value was received.")
+
+
+class FundFacts(Table):
+    """What a vendor states about a fund on one day: the first capture of that day. Never back-filled."""
+
+    known_date = "available_at"
+
+    symbol = text("Fund.", primary_key=True)
+    quoted_on = day("New York day on which the vendor was asked.", nullable=False, primary_key=True)
+    trailing_pe = number(
+        "ratio", "Price over trailing earnings, as the vendor states it; NULL: not said.", grade="snapshot"
+    )
+    yield_pct = number("pct", "Yield in percent, as the vendor states it; NULL: not said.", grade="snapshot")
+    available_at = instant("When it was received: nothing says since when the vendor had said so.")
+
+
+class SourceStatus(Table):
+    """One row per thing that the source was ever asked for: what became of it, and what it serves."""
+
+    dataset = text("prices, macro, metadata, futures or facts.", primary_key=True)
+    id = text("Symbol, series or contract.", primary_key=True)
+    outcome = text(
+        "Newest answer: ok, incomplete, no_data, unknown, rate_limit, network, unreadable, refused or not_asked."
+    )
+    detail = text("What happened at the newest answer, for a person; NULL: nothing to say.", nullable=True)
+    failing_since = instant(
+        "First answer since which nothing was served; NULL while it is served (ok or incomplete).", nullable=True
+    )
+    last_asked_at = instant(
+        "Newest answer; one that repeats the answer before it, while no new session has closed, does not count."
+    )
+    last_served_at = instant("Newest answer that was ok or incomplete, counted likewise; NULL: never.", nullable=True)
+    served_from = day("First day of the newest whole history served; NULL: no answer told.")
+    served_to = day("Last day of the newest answer that told; NULL: none did.")
+    sessions_in_agreement = count(
+        "Sessions since the thing was last served on which the source said that there is nothing (unknown or no_data); "
+        "failures that say nothing about it do not count.",
+        nullable=False,
+    )
+    is_delisted = flag(
+        "TRUE for prices of a symbol that had bars and of which the source said on 5 sessions that there is nothing.",
+        nullable=False,
+        grade="ours",
+    )
 
 
 class CaptureEdits(Table):

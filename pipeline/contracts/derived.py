@@ -203,8 +203,12 @@ class ValuationGap(Table):
     value_distributions_n = count("Ex-dates of the value fund in those 365 days.")
     yield_gap = number("ratio", "ln(value yield / growth yield); NULL unless both paid four times.", grade="proxy")
     growth_pe = number(
-        "ratio", "Newest captured trailing P/E, at most 30 days old. No source yet: NULL.", grade="snapshot"
+        "ratio",
+        "Newest trailing P/E of the growth fund captured by the close, at most 30 days old; NULL: none.",
+        grade="snapshot",
     )
     value_pe = number(
-        "ratio", "Newest captured trailing P/E, at most 30 days old. No source yet: NULL.", grade="snapshot"
+        "ratio",
+        "Newest trailing P/E of the value fund captured by the close, at most 30 days old; NULL: none.",
+        grade="snapshot",
     )

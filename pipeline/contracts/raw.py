@@ -5,7 +5,7 @@ import dataframely as dy
 
 class _Capture(dy.Schema):
     captured_at = dy.Datetime(time_zone="UTC", description="UTC instant at which the value was received.")
-    source = dy.String(description="Source that was asked: sample or files.")
+    source = dy.String(description="Source that was asked: sample, files or live.")
     origin = dy.String(description="Where the value came from: a file's path below the folder, or a request.")
 
 
@@ -39,6 +39,10 @@ class MacroCapture(_Capture):
     is_vintage = dy.Bool(
         description="TRUE where the source itself dated the value (a vintage), so captured_at is its date."
     )
+    vintage_on = dy.Date(
+        nullable=True,
+        description="Day from which the source says the value was known; NULL: it does not say, or only the month.",
+    )
 
 
 class FuturesCapture(_Capture):
@@ -59,6 +63,42 @@ class FomcCapture(_Capture):
         nullable=True, description="Target after the decision (upper bound of a range); NULL: planned."
     )
     previous_target_pct = dy.Float64(nullable=True, description="Target before the decision.")
+
+
+class FactCapture(_Capture):
+    """What a vendor states about a fund on one day. Captured forward, one row a day, never back-filled."""
+
+    symbol = dy.String(description="Fund.")
+    quoted_on = dy.Date(description="New York day on which it was asked.")
+    trailing_pe = dy.Float64(nullable=True, description="Price over trailing earnings, as the vendor states it.")
+    yield_pct = dy.Float64(nullable=True, description="Yield in percent, as the vendor states it.")
+
+
+class SeriesCapture(_Capture):
+    """What a source says of a macro series."""
+
+    series_id = dy.String(description="Series.")
+    title = dy.String(nullable=True, description="Title.")
+    unit = dy.String(nullable=True, description="Unit of the values.")
+    frequency = dy.String(nullable=True, description="Frequency.")
+    seasonal_adjustment = dy.String(nullable=True, description="Seasonal adjustment.")
+    first_observed_on = dy.Date(nullable=True, description="First period that the source has.")
+    last_observed_on = dy.Date(nullable=True, description="Last period that the source has.")
+    last_updated_at = dy.Datetime(time_zone="UTC", nullable=True, description="When the source last changed it.")
+
+
+class Answer(_Capture):
+    """What became of asking a source for one thing on one day."""
+
+    dataset = dy.String(description="prices, macro, metadata, futures or facts.")
+    id = dy.String(description="Symbol, series or contract that was asked for.")
+    outcome = dy.String(
+        description="ok, incomplete, no_data, unknown, rate_limit, network, unreadable, refused or not_asked."
+    )
+    detail = dy.String(nullable=True, description="What happened, for a person; NULL: nothing to say.")
+    session_date = dy.Date(description="Newest session whose bar was final when it was asked.")
+    served_from = dy.Date(nullable=True, description="First day of the history served; NULL: not all was asked for.")
+    served_to = dy.Date(nullable=True, description="Last day served; NULL: none.")
 
 
 class Reject(_Capture):

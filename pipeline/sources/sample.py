@@ -714,7 +714,12 @@ def _macro_capture(piece: Observations, until: dt.date, captured_at: dt.datetime
     public_at = piece.released if piece.captured is None else piece.captured
     return (
         pl.DataFrame({"observed_on": piece.observed_on, "value": pl.Series(piece.values).fill_nan(None)})
-        .with_columns(series_id=pl.lit(piece.series_id), is_vintage=pl.lit(piece.is_vintage), public_at=public_at)
+        .with_columns(
+            series_id=pl.lit(piece.series_id),
+            is_vintage=pl.lit(piece.is_vintage),
+            vintage_on=pl.lit(None, pl.Date),
+            public_at=public_at,
+        )
         .filter(pl.col("public_at") <= end)
         .with_columns(**_stamp(captured_at))
         .with_columns(captured_at=pl.when("is_vintage").then("public_at").otherwise("captured_at"))

@@ -85,7 +85,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
     kinds = _kinds(pairs, captures).select(*COPY, "kind")
     pairs = pairs.filter(pl.col("captured_at") > pl.col("old_captured_at"))
     edits = [
-        pairs.filter(_differs(pl.col(name), pl.col(f"old_{name}"))).select(
+        pairs.filter(differs(pl.col(name), pl.col(f"old_{name}"))).select(
             "symbol",
             "session_date",
             "captured_at",
@@ -159,7 +159,7 @@ def _successive(captures: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("old_captured_at").is_not_null())
 
 
-def _differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
+def differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:
     """Beyond vendor noise, and beyond the rounding of copies kept in cents; NULL means that a source does not say."""
     gap = (new - old).abs()
     in_cents = ((new * 100 - (new * 100).round()).abs() < 1e-6) | ((old * 100 - (old * 100).round()).abs() < 1e-6)
@@ -178,7 +178,7 @@ def _kinds(pairs: pl.DataFrame, captures: pl.DataFrame) -> pl.DataFrame:
     # nearing 1 with time: a step the other way by more than noise is no dividend
     step = (ratio - 1).abs().diff()
     changed = (
-        pairs.filter(_differs(pl.col("close"), pl.col("old_close")))
+        pairs.filter(differs(pl.col("close"), pl.col("old_close")))
         .sort(*COPY, "session_date")
         .group_by(COPY, maintain_order=True)
         .agg(

@@ -1,7 +1,7 @@
 """Macro captures to every value ever known, and when. Definitions, section 6."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -17,39 +17,51 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 def macro_releases(captures: pl.DataFrame, series: Iterable[Series], as_of: dt.datetime | None = None) -> pl.DataFrame:
     """Compute core.macro_releases from raw.macro_captures, sorted by key.
 
-    The first value ever captured of an observation is available at its series' release rule, every different later
+    A value whose day the source told is available on that day, at the clock time of its series' releases. Without one
+    the first value ever captured of an observation is available at its series' release rule, every different later
     value when it was captured. Values of series that are not configured are left out: without a release rule nobody
     can say when they were known.
     """
     series = list(series)
-    known = _changes(_with_absent_periods(captures, series))
+    known = _changes(_in_order(captures, series))
     first = pl.concat(
-        [known.clear().with_columns(by_rule=pl.lit(None, UTC)), *(_by_rule(known, one) for one in series)]
-    ).select(*KEY, "by_rule")
-    later = pl.col("seq") > 1
+        [known.clear().with_columns(first_at=pl.lit(None, UTC)), *(_first_available(known, one) for one in series)]
+    ).select(*KEY, "first_at")
+    later, dated = pl.col("seq") > 1, pl.col("dated_at").is_not_null()
     releases = known.join(first, on=KEY, maintain_order="left").select(
         *KEY,
         # a revision cannot be known before the first value
-        available_at=pl.when(later).then(pl.max_horizontal("captured_at", "by_rule")).otherwise("by_rule"),
+        available_at=pl.when(later).then(pl.max_horizontal("known_at", "first_at")).otherwise("first_at"),
         seq="seq",
         value="value",
-        availability=pl.when(later & pl.col("is_vintage")).then(pl.lit("vintage")).otherwise(pl.lit("rule")),
+        availability=pl.when(dated | (later & pl.col("is_vintage"))).then(pl.lit("vintage")).otherwise(pl.lit("rule")),
         captured_at="captured_at",
     )
     return releases if as_of is None else releases.filter(pl.col("available_at") <= as_of)
 
 
-def _with_absent_periods(captures: pl.DataFrame, series: list[Series]) -> pl.DataFrame:
-    """Captures of the configured series in the order of key and capture, with the periods that a source skipped."""
-    columns = [*KEY, "value", "captured_at", "is_vintage", "decimals"]
-    decimals = pl.DataFrame(
-        [(one.series_id, one.decimals) for one in series],
-        schema={"series_id": pl.String, "decimals": pl.Int64},
-        orient="row",
+def _in_order(captures: pl.DataFrame, series: list[Series]) -> pl.DataFrame:
+    """Captures of the configured series in the order in which their values became known, and the periods skipped.
+
+    Adds `dated_at`, the instant of the vintage where the source told its day, else NULL, and `known_at`: that instant,
+    else the capture's. Plain captures of the day of a release sort before or after it as they were made.
+    """
+    columns = [*KEY, "value", "captured_at", "is_vintage", "decimals", "dated_at", "known_at"]
+    pieces = [captures.clear().with_columns(decimals=pl.lit(None, pl.Int64), dated_at=pl.lit(None, UTC))]
+    for one in series:
+        of_series = _dated(captures.filter(pl.col("series_id") == one.series_id), one)
+        pieces += [of_series, _absent(of_series, one)]
+    return (
+        pl.concat(pieces, how="diagonal")
+        .with_columns(known_at=pl.coalesce("dated_at", "captured_at"))
+        .select(columns)
+        .sort(*KEY, "known_at", maintain_order=True)
     )
-    ordered = captures.join(decimals, on="series_id").sort(*KEY, "captured_at", maintain_order=True)
-    absent = [_absent(ordered.filter(pl.col("series_id") == one.series_id), one) for one in series]
-    return pl.concat([ordered, *absent], how="diagonal").select(columns).sort(*KEY, "captured_at", maintain_order=True)
+
+
+def _dated(captures: pl.DataFrame, series: Series) -> pl.DataFrame:
+    at = _in_force(series, lambda rule: new_york_instant(pl.col("vintage_on"), dt.time.fromisoformat(rule.at)))
+    return captures.with_columns(decimals=pl.lit(series.decimals, pl.Int64), dated_at=at)
 
 
 def _changes(captures: pl.DataFrame) -> pl.DataFrame:
@@ -86,10 +98,10 @@ def _at_last(x: pl.Expr) -> pl.Expr:
     return pl.when(is_last).then(x).backward_fill()
 
 
-def _by_rule(known: pl.DataFrame, series: Series) -> pl.DataFrame:
-    """When the release rule makes each observation of one series public."""
+def _first_available(known: pl.DataFrame, series: Series) -> pl.DataFrame:
+    """When the first value of each observation of one series became public: as the source says, else by the rule."""
     return known.filter((pl.col("series_id") == series.series_id) & (pl.col("seq") == 1)).with_columns(
-        by_rule=available_at(series)
+        first_at=pl.coalesce("dated_at", available_at(series))
     )
 
 
@@ -109,16 +121,25 @@ def macro_latest(releases: pl.DataFrame) -> pl.DataFrame:
 
 def available_at(series: Series) -> pl.Expr:
     """UTC instant at which the release rule of `series` makes each `observed_on` public."""
-    at = pl.lit(None, UTC)
-    rules = sorted(series.release, key=lambda rule: rule.since or dt.date.min)
-    for rule in rules:
-        applies = pl.lit(True) if rule.since is None else pl.col("observed_on") >= rule.since
-        at = pl.when(applies).then(new_york_instant(_release_day(rule), dt.time.fromisoformat(rule.at))).otherwise(at)
-    clock = dt.time.fromisoformat(rules[-1].at)
+    at = _in_force(series, lambda rule: new_york_instant(_release_day(rule), dt.time.fromisoformat(rule.at)))
+    clock = dt.time.fromisoformat(max(series.release, key=_begins).at)
     for observed_on, released_on in series.shutdown_releases.items():
         late = new_york_instant(pl.lit(released_on, pl.Date), clock)
         at = pl.when(pl.col("observed_on") == observed_on).then(late).otherwise(at)
     return at
+
+
+def _in_force(series: Series, instant: Callable[[ReleaseRule], pl.Expr]) -> pl.Expr:
+    """What `instant` says of the rule that holds for each `observed_on`."""
+    at = pl.lit(None, UTC)
+    for rule in sorted(series.release, key=_begins):
+        applies = pl.lit(True) if rule.since is None else pl.col("observed_on") >= rule.since
+        at = pl.when(applies).then(instant(rule)).otherwise(at)
+    return at
+
+
+def _begins(rule: ReleaseRule) -> dt.date:
+    return rule.since or dt.date.min
 
 
 def _release_day(rule: ReleaseRule) -> pl.Expr:

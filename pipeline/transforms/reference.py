@@ -10,6 +10,10 @@ from pipeline.config import Instrument, Series
 from pipeline.contracts import core
 
 CLOSING_HOUR = 16  # New York; earlier is a half day
+STATED_AS = {  # how FRED says what macro.yaml says
+    "seasonally adjusted annual rate": "annual rate, seasonally adjusted",
+    "smoothed seasonally adjusted": "seasonally adjusted",
+}
 
 
 def sessions(until: dt.datetime) -> pl.DataFrame:
@@ -57,8 +61,10 @@ def instruments(prices: pl.DataFrame, configured: Iterable[Instrument], *, is_sy
     )
 
 
-def series(latest: pl.DataFrame, configured: Iterable[Series], *, is_synthetic: bool) -> pl.DataFrame:
-    """Compute core.series: every configured macro series with the range of its values."""
+def series(
+    latest: pl.DataFrame, status: pl.DataFrame, configured: Iterable[Series], *, is_synthetic: bool
+) -> pl.DataFrame:
+    """Compute core.series from core.macro_latest and core.source_status: every configured series and its range."""
     fields = ["series_id", "role", "title", "unit", "frequency", "seasonal_adjustment", "licence", "why"]
     listed = pl.DataFrame(
         [{**{name: getattr(one, name) for name in fields}, "is_revised": one.is_revised} for one in configured],
@@ -73,9 +79,38 @@ def series(latest: pl.DataFrame, configured: Iterable[Series], *, is_synthetic: 
             observations=pl.len().cast(pl.Int64),
         )
     )
+    told = status.filter(pl.col("dataset") == "macro").select("served_from", series_id="id")
     return (
         listed.join(valued, on="series_id", how="left")
+        .join(told, on="series_id", how="left")
         .with_columns(is_synthetic=pl.lit(is_synthetic), observations=pl.col("observations").fill_null(0))
         .select(core.Series.column_names())
         .sort("series_id")
+    )
+
+
+def withdrawn(series: pl.DataFrame) -> pl.DataFrame:
+    """Series of core.series of which the source serves less than was captured: series_id, reason."""
+    return series.filter(pl.col("served_from") > pl.col("first_observed_on")).select(
+        "series_id", reason=pl.format("served from {}, captured from {}", "served_from", "first_observed_on")
+    )
+
+
+def contradictions(series: pl.DataFrame, captures: pl.DataFrame, as_of: dt.datetime | None = None) -> pl.DataFrame:
+    """Series whose frequency or seasonal adjustment the source states otherwise than macro.yaml: series_id, reason.
+
+    Args:
+        series: core.series.
+        captures: raw.series_captures, of which the newest of each series counts.
+    """
+    known = captures if as_of is None else captures.filter(pl.col("captured_at") <= as_of)
+    newest = known.sort("captured_at", maintain_order=True).unique("series_id", keep="last", maintain_order=True)
+    both = series.join(newest, on="series_id", suffix="_stated").sort("series_id")
+    frequency = pl.col("frequency_stated").str.to_lowercase().str.extract(r"^(\w+)")  # "Weekly, Ending Saturday"
+    adjustment = pl.col("seasonal_adjustment_stated").str.to_lowercase().replace(STATED_AS)
+    return pl.concat(
+        both.filter(pl.col(field) != stated).select(
+            "series_id", reason=pl.format(f"{field} is {{}}, {{}} at the source", field, f"{field}_stated")
+        )
+        for field, stated in (("frequency", frequency), ("seasonal_adjustment", adjustment))
     )

@@ -19,21 +19,22 @@ KEY = ["growth", "value"]
 YEAR_DAYS = 365
 YEAR = f"{YEAR_DAYS}d"
 NO_VARIANCE = 1e-12  # a standard deviation of log ratios below this is rounding noise
+PE_DAYS = "30d"  # an older snapshot says nothing of today
 EX_DATES_A_YEAR = 4  # all configured funds pay quarterly; 3 or 5 means that an ex-date drifted
 
 
-def valuation_gap(prices: pl.DataFrame, pairs: Iterable[ValuationPair]) -> pl.DataFrame:
-    """Compute derived.valuation_gap from core.prices for configured pairs of growth and value funds.
-
-    P/E columns are NULL: they hold captured snapshots only, and no source captures them yet.
-    """
-    yields = _distribution_yields(prices)
+def valuation_gap(
+    prices: pl.DataFrame, facts: pl.DataFrame, sessions: pl.DataFrame, pairs: Iterable[ValuationPair]
+) -> pl.DataFrame:
+    """Compute derived.valuation_gap from core.prices, core.fund_facts and core.sessions for configured pairs."""
     listed = pl.DataFrame([(p.growth, p.value) for p in pairs], schema=dict.fromkeys(KEY, pl.String), orient="row")
+    compared = pl.col("symbol").is_in([*listed["growth"], *listed["value"]])
+    funds = _distribution_yields(prices.filter(compared)).pipe(_with_pe, facts, sessions)
     bars = (
-        listed.join(yields.select(pl.all().name.prefix("growth_")), left_on="growth", right_on="growth_symbol")
+        listed.join(funds.select(pl.all().name.prefix("growth_")), left_on="growth", right_on="growth_symbol")
         .rename({"growth_session_date": "session_date"})
         .join(
-            yields.select(pl.all().name.prefix("value_")),
+            funds.select(pl.all().name.prefix("value_")),
             left_on=["value", "session_date"],
             right_on=["value_symbol", "value_session_date"],
         )
@@ -57,8 +58,23 @@ def valuation_gap(prices: pl.DataFrame, pairs: Iterable[ValuationPair]) -> pl.Da
         yield_gap=pl.when(quarterly).then(
             divided(pl.col("value_distribution_yield"), pl.col("growth_distribution_yield")).log()
         ),
-        growth_pe=pl.lit(None, pl.Float64),
-        value_pe=pl.lit(None, pl.Float64),
+    )
+
+
+def _with_pe(funds: pl.DataFrame, facts: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Add pe, the newest P/E received by the instant of the session's close: on its day may be after it."""
+    snapshots = facts.filter(pl.col("trailing_pe").is_not_null()).select("symbol", "available_at", pe="trailing_pe")
+    return (
+        funds.join(sessions.select("session_date", "close_at"), on="session_date", how="left", maintain_order="left")
+        .join_asof(
+            snapshots.sort("available_at"),
+            left_on="close_at",
+            right_on="available_at",
+            by="symbol",
+            tolerance=PE_DAYS,
+            check_sortedness=False,  # prices are sorted by symbol, then session
+        )
+        .select(*funds.columns, "pe")
     )
 
 

@@ -18,7 +18,8 @@ PROBIT_INTERCEPT, PROBIT_SLOPE = -0.5333, -0.6330
 def curve_observations(macro_releases: pl.DataFrame, curves: Iterable[Curve]) -> pl.DataFrame:
     """One row per curve and observation that has a spread: curve, observed_on, available_at, spread_pp, long_yield.
 
-    Values are those first published, so that a later correction changes no state that was known before it.
+    Values are those first published, so that a later correction changes no state that was known before it. For the
+    same reason an observation that became public after a later one is left out.
     """
     first = (
         macro_releases.filter(pl.col("value").is_not_null())
@@ -39,6 +40,7 @@ def curve_observations(macro_releases: pl.DataFrame, curves: Iterable[Curve]) ->
         .with_columns(long_yield=pl.when(pl.col("long_at") <= pl.col("available_at")).then("long_yield"))
         .select(*KEY, "has_probability", "observed_on", "available_at", "spread_pp", "long_yield")
         .sort(*KEY, "observed_on")
+        .filter(pl.col("available_at") <= pl.col("available_at").cum_min(reverse=True).over(KEY))
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.sql_models import load_models
 from pipeline.tables import CONTRACTS
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
+MAY_FAIL = ("raw/price_captures", "raw/macro_captures")  # of the live source only, the graphs are equal else
 
 
 def graph(source: str) -> dict[str, Any]:
@@ -49,7 +50,10 @@ def graph(source: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_graph_is_the_one_on_file(source: str) -> None:
-    assert graph(source) == json.loads(SNAPSHOT.read_text())
+    expected = json.loads(SNAPSHOT.read_text())
+    for name in MAY_FAIL if source == "live" else ():
+        expected["assets"][name]["checks"] = ["all_served"]
+    assert graph(source) == expected
 
 
 def test_every_table_of_the_warehouse_is_an_asset_and_every_asset_is_published() -> None:
@@ -103,8 +107,8 @@ def test_the_graph_that_dagster_loads_is_that_of_the_environment(monkeypatch: py
 
 
 def test_a_wrong_source_or_config_is_said_when_the_graph_is_loaded(tmp_path: Path) -> None:
-    with pytest.raises(RotationError, match="there is no source 'live'"):
-        Settings.from_environment({"ROTATION_SOURCE": "live"})
+    with pytest.raises(RotationError, match="there is no source 'nowhere'"):
+        Settings.from_environment({"ROTATION_SOURCE": "nowhere"})
     (tmp_path / "pairs.yaml").write_text("- {symbol: IWM, benchmark: NOPE}\n")
     with pytest.raises(RotationError, match=r"pairs\.yaml:1: benchmark: NOPE is not listed in .*etfs\.yaml"):
         build_definitions(Settings(home=Path("warehouse"), source="files", config_dir=tmp_path))

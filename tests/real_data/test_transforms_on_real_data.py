@@ -11,6 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import config
+from pipeline.contracts.core import FundFacts
 from pipeline.sources.files import read_file
 from pipeline.transforms import records, relative_strength, returns, streaks, valuation_gap, yield_curve
 from pipeline.transforms.macro import macro_latest, macro_releases
@@ -36,6 +37,10 @@ def day(text: str) -> dt.date:
 
 def evening(cut: dt.date) -> dt.datetime:
     return dt.datetime.combine(cut, dt.time(23, 59, 59), dt.UTC) + dt.timedelta(hours=5)
+
+
+def gaps(bars: pl.DataFrame) -> pl.DataFrame:
+    return valuation_gap.valuation_gap(bars, FundFacts.create_empty(), sessions(RECEIVED), GAPS)
 
 
 def read(path: str) -> pl.DataFrame:
@@ -166,7 +171,7 @@ def test_no_figure_is_infinite_or_nan(bars: pl.DataFrame):
         bars,
         returns.returns(bars),
         relative_strength.relative_strength(bars, PAIRS),
-        valuation_gap.valuation_gap(bars, GAPS),
+        gaps(bars),
     ]
     for table in tables:
         floats = table.select(pl.selectors.float().drop_nulls().is_finite().all())
@@ -186,7 +191,7 @@ def test_daily_tables_do_not_look_ahead(bars: pl.DataFrame, found: pl.DataFrame,
     for compute in (
         returns.returns,
         lambda frame: relative_strength.relative_strength(frame, PAIRS),
-        lambda frame: valuation_gap.valuation_gap(frame, GAPS),
+        gaps,
     ):
         assert_frame_equal(compute(before), compute(bars).filter(pl.col("session_date") <= cut), check_exact=True)
 

@@ -222,6 +222,77 @@ def test_macro_values_from_after_the_capture_are_refused(tmp_path: Path):
     assert refusals(batch) == [(3, "dated after its capture (2023-11-10)")]
 
 
+# how much a copy serves
+
+
+def served(batch: Batch) -> list[tuple]:
+    raw.Answer.validate(batch.answers)
+    return batch.answers.select("id", "served_from", "served_to").rows()
+
+
+def test_a_copy_says_from_when_to_when_it_has_values(tmp_path: Path):
+    content = "DATE,UNRATE\n2023-10-01,.\n2023-11-01,3.5\n2023-12-01,3.6\n2024-01-01,.\n"
+    batch = read(content, tmp_path / "UNRATE.csv")
+    assert batch.answers.rows(named=True) == [
+        {
+            "captured_at": CAPTURED_AT,
+            "source": "files",
+            "origin": "UNRATE.csv",
+            "dataset": "macro",
+            "id": "UNRATE",
+            "outcome": "ok",
+            "detail": None,
+            "session_date": dt.date(2024, 1, 9),  # final at 20:00 New York, an hour before the capture
+            "served_from": dt.date(2023, 11, 1),
+            "served_to": dt.date(2023, 12, 1),
+        }
+    ]
+    earlier = read(content, tmp_path / "UNRATE.csv", captured_at=CAPTURED_AT - dt.timedelta(hours=2))
+    assert earlier.answers["session_date"].to_list() == [dt.date(2024, 1, 8)]
+
+
+def test_series_side_by_side_have_an_answer_each(tmp_path: Path):
+    batch = read("DATE,UNRATE,ICSA\n2023-11-01,3.5,\n2023-11-04,,220000\n2023-12-01,3.6,\n", tmp_path / "a.csv")
+    assert sorted(served(batch)) == [
+        ("ICSA", dt.date(2023, 11, 4), dt.date(2023, 11, 4)),
+        ("UNRATE", dt.date(2023, 11, 1), dt.date(2023, 12, 1)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("UNRATE.csv", "date,vintage_month,value\n2023-11-01,2023-12,3.7\n"),
+        ("a.csv", "observation_date,UNRATE_20231208\n2023-11-01,3.7\n"),
+        ("2023-12.csv", "sasdate,UNRATE\nTransform:,2\n11/1/2023,3.7\n"),
+        ("current.csv", "sasdate,UNRATE\nTransform:,2\n11/1/2023,3.7\n"),  # the panel begins in 1959, UNRATE in 1948
+        ("IWM.csv", BARS),
+        ("UNRATE.csv", "DATE,UNRATE\n2023-11-01,x\n"),
+    ],
+)
+def test_vintages_panels_and_other_tables_say_nothing_of_a_series_length(tmp_path: Path, name: str, content: str):
+    assert served(read(content, tmp_path / name)) == []
+
+
+def test_a_copy_older_than_the_calendar_says_nothing(tmp_path: Path):
+    """Archives often set the time of their files to 1970-01-01."""
+    batch = read("DATE,UNRATE\n1948-01-01,3.4\n", tmp_path / "UNRATE.csv", captured_at=dt.datetime(1970, 1, 1))
+    assert (batch.macro.height, served(batch)) == (1, [])
+
+
+def test_months_that_have_not_ended_were_received_now_and_the_longer_copy_answers(tmp_path: Path):
+    fill(tmp_path, "2023-12/UNRATE.csv", "2024-01/UNRATE.csv")
+    fill(tmp_path, "2024-02/UNRATE.csv", content="DATE,UNRATE\n2023-12-01,3.6\n")
+    now = dt.datetime(2024, 1, 10, 2, tzinfo=dt.UTC)
+    batch = read_folder(tmp_path, known_symbols=KNOWN).received_by(now)
+    raw.Answer.validate(batch.answers)
+    told = batch.answers.sort("captured_at").select("captured_at", "session_date", "served_from").rows()
+    assert told == [
+        (dt.datetime(2024, 1, 1, 4, 59, tzinfo=dt.UTC), dt.date(2023, 12, 29), dt.date(2023, 11, 1)),
+        (now, dt.date(2024, 1, 9), dt.date(2023, 11, 1)),
+    ]
+
+
 # whose it is
 
 

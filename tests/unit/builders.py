@@ -2,11 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+NEW_YORK = ZoneInfo("America/New_York")
 FIRST = dt.date(2001, 1, 1)  # a Monday
 CAPTURED_AT = dt.datetime(2026, 1, 2, 12, 0, tzinfo=dt.UTC)
+CLOSE = dt.time(21)  # of every session, UTC
 NOTHING: Mapping[dt.date, float] = {}
 PRICE_SCHEMA = {
     "symbol": pl.String,
@@ -137,23 +140,62 @@ def price_captures(
 
 
 def macro_captures(series_id: str, rows: Iterable[tuple], *, is_vintage: bool = False) -> pl.DataFrame:
-    """raw.macro_captures of one series from (observed_on, value, captured_at)."""
+    """raw.macro_captures of one series from (observed_on, value, captured_at), or with a fourth, the day of a vintage.
+
+    A vintage whose day the source told is one whatever `is_vintage` says.
+    """
     schema = {
         "observed_on": pl.Date,
         "value": pl.Float64,
         "captured_at": pl.Datetime("us", "UTC"),
+        "vintage_on": pl.Date,
     }
-    return pl.DataFrame(list(rows), schema=schema, orient="row").select(
+    full = [(*row, None) if len(row) == 3 else row for row in rows]
+    return pl.DataFrame(full, schema=schema, orient="row").select(
         "captured_at",
         pl.lit("files").alias("source"),
         pl.lit(f"{series_id}.csv").alias("origin"),
         pl.lit(series_id).alias("series_id"),
         "observed_on",
         "value",
-        pl.lit(is_vintage).alias("is_vintage"),
+        is_vintage=pl.lit(is_vintage) | pl.col("vintage_on").is_not_null(),
+        vintage_on="vintage_on",
     )
 
 
+def fact_captures(rows: Iterable[tuple]) -> pl.DataFrame:
+    """raw.fact_captures from (symbol, trailing_pe, captured_at); the quote is of the capture's New York day."""
+    schema = {
+        "captured_at": pl.Datetime("us", "UTC"),
+        "source": pl.String,
+        "origin": pl.String,
+        "symbol": pl.String,
+        "quoted_on": pl.Date,
+        "trailing_pe": pl.Float64,
+        "yield_pct": pl.Float64,
+    }
+    full = [(at, "live", "facts", symbol, at.astimezone(NEW_YORK).date(), pe, None) for symbol, pe, at in rows]
+    return pl.DataFrame(full, schema=schema, orient="row")
+
+
 def sessions(count: int) -> pl.DataFrame:
-    """The part of core.sessions that transforms read: the first `count` sessions of this module's calendar."""
-    return pl.DataFrame({"session_date": [session(i) for i in range(count)], "session_no": list(range(count))})
+    """The part of core.sessions that transforms read: the first `count` sessions of this module's calendar.
+
+    Each closes at 21:00 UTC.
+    """
+    days = [session(i) for i in range(count)]
+    closes = pl.Series([dt.datetime.combine(day, CLOSE, dt.UTC) for day in days], dtype=pl.Datetime("us", "UTC"))
+    return pl.DataFrame({"session_date": days, "session_no": list(range(count)), "close_at": closes})
+
+
+def facts(rows: Iterable[tuple]) -> pl.DataFrame:
+    """core.fund_facts from (symbol, trailing_pe, available_at)."""
+    schema = {
+        "symbol": pl.String,
+        "quoted_on": pl.Date,
+        "trailing_pe": pl.Float64,
+        "yield_pct": pl.Float64,
+        "available_at": pl.Datetime("us", "UTC"),
+    }
+    full = [(symbol, at.date(), pe, None, at) for symbol, pe, at in rows]
+    return pl.DataFrame(full, schema=schema, orient="row")

@@ -285,6 +285,118 @@ def test_values_of_one_instant_are_no_edits_of_each_other():
     assert macro_edits(releases(rows)).is_empty()
 
 
+# --- days that the source told ---------------------------------------------------------------------------------------
+
+AUGUST = day("2023-08-01")
+FIRST_PRINT, REVISED = day("2023-09-01"), day("2024-01-05")  # the days of the Employment Situation
+
+
+def vintage(observed_on: dt.date, value: float | None, vintage_on: dt.date) -> tuple:
+    """A value that the source dates; received, for the order of captures, at the day's first minute in New York."""
+    return observed_on, value, new_york(f"{vintage_on} 00:00"), vintage_on
+
+
+def test_a_told_day_and_the_release_clock_give_the_instant():
+    one = CONFIG.by_series_id["UNRATE"]
+    captures = macro_captures("UNRATE", [vintage(AUGUST, 3.8, FIRST_PRINT), vintage(AUGUST, 3.7, REVISED)])
+    table = macro_releases(captures, [one])
+    assert table.select("seq", "value", "available_at", "availability").rows() == [
+        (1, 3.8, dt.datetime(2023, 9, 1, 12, 30, tzinfo=dt.UTC), "vintage"),  # 08:30 in summer
+        (2, 3.7, dt.datetime(2024, 1, 5, 13, 30, tzinfo=dt.UTC), "vintage"),  # 08:30 in winter
+    ]
+    for as_of, expected in (
+        ("2023-09-01 08:29", []),
+        ("2023-09-01 08:30", [3.8]),
+        ("2023-10-01 23:59", [3.8]),
+        ("2024-01-05 08:29", [3.8]),
+        ("2024-01-05 08:30", [3.7]),
+    ):
+        then = macro_releases(captures, [one], new_york(as_of))
+        assert macro_latest(then)["value"].to_list() == expected, as_of
+
+
+def test_the_clock_is_that_of_the_rule_that_holds_for_the_observation():
+    one = series(
+        ReleaseRule(months=1, day=20, at="08:30"), ReleaseRule(since=day("2010-01-01"), months=1, day=14, at="10:00")
+    )
+    rows = [vintage(day("2009-12-01"), 1.0, day("2010-01-12")), vintage(day("2010-01-01"), 2.0, day("2010-02-11"))]
+    assert releases(rows, one)["available_at"].to_list() == [
+        new_york("2010-01-12 08:30"),
+        new_york("2010-02-11 10:00"),
+    ]
+
+
+@pytest.mark.parametrize("told", ["2024-02-02", "2024-02-20"])
+def test_a_told_day_counts_for_the_first_value_before_and_after_the_rule(told: str):
+    # by rule known on the 5th of February
+    found = releases([vintage(day("2024-01-01"), 3.7, day(told))])
+    assert found.select("available_at", "availability").rows() == [(new_york(f"{told} 08:30"), "vintage")]
+
+
+def test_vintages_that_come_after_plain_captures_take_their_place():
+    """A key was added: what had been received without one is the same value, known earlier."""
+    plain = [(AUGUST, 3.8, new_york("2023-10-15 21:00")), (AUGUST, 3.7, new_york("2024-03-01 21:00"))]
+    dated = [vintage(AUGUST, 3.8, FIRST_PRINT), vintage(AUGUST, 3.7, REVISED)]
+    one = CONFIG.by_series_id["UNRATE"]
+    both = macro_releases(macro_captures("UNRATE", plain + dated), [one])
+    assert_frame_equal(both, macro_releases(macro_captures("UNRATE", dated), [one]))
+    alone = macro_releases(macro_captures("UNRATE", plain), [one])
+    assert alone.select("available_at", "availability").rows() == [
+        (new_york("2023-09-01 08:30"), "rule"),
+        (new_york("2024-03-01 21:00"), "rule"),
+    ]
+
+
+def test_plain_captures_that_come_after_vintages_are_known_when_received():
+    """The key was taken away: the revision of January is seen ten days later."""
+    rows = [vintage(AUGUST, 3.8, FIRST_PRINT), (AUGUST, 3.8, new_york("2023-12-01 21:00"))]
+    rows.append((AUGUST, 3.7, new_york("2024-01-15 21:00")))
+    table = macro_releases(macro_captures("UNRATE", rows), [CONFIG.by_series_id["UNRATE"]])
+    assert table.select("seq", "value", "available_at", "availability").rows() == [
+        (1, 3.8, new_york("2023-09-01 08:30"), "vintage"),
+        (2, 3.7, new_york("2024-01-15 21:00"), "rule"),
+    ]
+
+
+def test_a_plain_capture_of_the_morning_does_not_undo_the_release_of_that_day():
+    rows = [
+        vintage(AUGUST, 3.8, FIRST_PRINT),
+        (AUGUST, 3.8, new_york("2024-01-05 07:00")),
+        vintage(AUGUST, 3.7, REVISED),
+        (AUGUST, 3.7, new_york("2024-01-05 09:00")),
+    ]
+    table = macro_releases(macro_captures("UNRATE", rows), [CONFIG.by_series_id["UNRATE"]])
+    assert table.select("value", "available_at").rows() == [
+        (3.8, new_york("2023-09-01 08:30")),
+        (3.7, new_york("2024-01-05 08:30")),
+    ]
+
+
+def test_a_dated_revision_is_not_known_before_the_first_value():
+    # received on the 2nd, by rule known on the 5th of February; revised, the source says, on the 3rd
+    rows = [
+        (day("2024-01-01"), 3.7, new_york("2024-02-02 12:00")),
+        vintage(day("2024-01-01"), 3.8, day("2024-02-03")),
+    ]
+    assert releases(rows).select("value", "available_at", "availability").rows() == [
+        (3.7, new_york("2024-02-05 08:30"), "rule"),
+        (3.8, new_york("2024-02-05 08:30"), "vintage"),
+    ]
+
+
+def test_a_value_that_the_source_takes_back_on_a_told_day_is_null_from_then_on():
+    rows = [vintage(AUGUST, 3.8, FIRST_PRINT), vintage(AUGUST, None, REVISED)]
+    table = macro_releases(macro_captures("UNRATE", rows), [CONFIG.by_series_id["UNRATE"]])
+    assert table.select("value", "available_at").rows() == [
+        (3.8, new_york("2023-09-01 08:30")),
+        (None, new_york("2024-01-05 08:30")),
+    ]
+
+
+def test_without_configured_series_there_are_no_releases():
+    assert macro_releases(macro_captures("TEST", [vintage(AUGUST, 3.8, FIRST_PRINT)]), []).is_empty()
+
+
 # --- properties -----------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +431,40 @@ def test_releases_equal_a_plain_loop(seed: int):
         ]
         mine = found.filter(pl.col("observed_on") == observed)
         assert mine.select("seq", pl.col("value").round(1), "available_at").rows() == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**9))
+def test_a_mixture_of_told_days_and_plain_captures_is_known_in_the_order_of_time(seed: int):
+    """No value before the first, none later than it was received or told, and the last one is what stands now."""
+    source = random.Random(seed)
+    rows = random_captures(seed)
+    dated = [vintage(observed, value, at.date()) for observed, value, at in rows if source.random() < 0.5]
+    plain = [row for row in rows if source.random() < 0.7]
+    found = releases(plain + dated)
+    for observed in {row[0] for row in plain + dated}:
+        known = {new_york(f"{row[3]} 08:30"): row[1] for row in dated if row[0] == observed}
+        known |= {row[2]: row[1] for row in plain if row[0] == observed}
+        mine = found.filter(pl.col("observed_on") == observed)
+        times = mine["available_at"].to_list()
+        assert times == sorted(times)
+        assert all(at in known or at == times[0] for at in times)
+        last = known[max(known)]
+        assert macro_latest(mine)["value"].round(1).to_list() == [last if last is None else round(last, 1)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 300))
+def test_vintages_of_told_days_up_to_a_day_are_all_that_was_known_then(seed: int, days: int):
+    """A replay from all vintages equals a build from those that were there: later ones change nothing before them."""
+    dated = [vintage(observed, value, at.date()) for observed, value, at in random_captures(seed)]
+    evening = new_york(f"{day('2024-01-31') + dt.timedelta(days=days)} 23:59")
+    then = [row for row in dated if row[2] <= evening]
+    known = releases(dated).filter(pl.col("available_at") <= evening)
+    # an observation that had no value yet may be there without one, or not at all
+    has_value = pl.col("observed_on").is_in({observed for observed, value, *_ in then if value is not None})
+    assert_frame_equal(releases(then).filter(has_value), known.filter(has_value))
+    assert known.filter(~has_value)["value"].drop_nulls().is_empty()
 
 
 @settings(max_examples=20, deadline=None)

@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from builders import fact_captures
 from polars.testing import assert_frame_equal
 
 from pipeline import config
 from pipeline.sources import Batch, sample
 from pipeline.transforms import records, relative_strength, returns, streaks, valuation_gap, yield_curve
+from pipeline.transforms.facts import fund_facts
 from pipeline.transforms.macro import macro_releases
 from pipeline.transforms.prices import prices
 from pipeline.transforms.reference import sessions
@@ -27,11 +29,25 @@ CUTS = [
     dt.date(2007, 6, 4), dt.date(2008, 10, 13), dt.date(2010, 6, 29),
 ]  # fmt: skip
 
-DERIVED: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
-    "returns": returns.returns,
-    "relative_strength": lambda bars: relative_strength.relative_strength(bars, PAIRS),
-    "records": lambda bars: records.records(bars, PAIRS),
-    "valuation_gap": lambda bars: valuation_gap.valuation_gap(bars, GAPS),
+# a snapshot of each fund every ninth day, in turn before the close of its day and after it, the second missing a P/E
+FACTS = fact_captures(
+    (
+        symbol,
+        None if i == 1 else 10.0 + i,
+        dt.datetime(2000, 6, 1, 15 + 8 * (i % 2), tzinfo=dt.UTC) + i * dt.timedelta(9),
+    )
+    for symbol in ("XGRW", "XSVA")
+    for i in range(400)
+)
+
+# by name; of bars up to a day, and everything else that was known in its evening
+DERIVED: dict[str, Callable[[pl.DataFrame, dt.date], pl.DataFrame]] = {
+    "returns": lambda bars, _: returns.returns(bars),
+    "relative_strength": lambda bars, _: relative_strength.relative_strength(bars, PAIRS),
+    "records": lambda bars, _: records.records(bars, PAIRS),
+    "valuation_gap": lambda bars, cut: valuation_gap.valuation_gap(
+        bars, fund_facts(FACTS, evening(cut)), sessions(evening(cut)), GAPS
+    ),
 }
 
 
@@ -61,7 +77,7 @@ def bars(batch: Batch) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def full(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    return {name: compute(bars) for name, compute in DERIVED.items()}
+    return {name: compute(bars, UNTIL) for name, compute in DERIVED.items()}
 
 
 def same(cut_build: pl.DataFrame, cut_rows: pl.DataFrame) -> None:
@@ -75,6 +91,17 @@ def test_the_sample_has_what_the_comparison_needs(bars: pl.DataFrame):
     assert bars["total_return_index"].null_count() > 0
 
 
+def test_some_snapshots_are_known_only_on_the_day_after(full: dict[str, pl.DataFrame]):
+    gap = full["valuation_gap"].join(sessions(evening(UNTIL)), on="session_date")
+    of_day = gap.join(
+        fund_facts(FACTS).filter(pl.col("symbol") == "XGRW"), left_on="session_date", right_on="quoted_on"
+    ).filter(pl.col("trailing_pe").is_not_null())
+    late = pl.col("available_at") > pl.col("close_at")
+    assert of_day.filter(late).height > 50 and of_day.filter(~late).height > 50
+    assert of_day.filter(~late).select((pl.col("growth_pe") == pl.col("trailing_pe")).all()).item()
+    assert of_day.filter(late).select((pl.col("growth_pe") < pl.col("trailing_pe")).all()).item()
+
+
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_prices(batch: Batch, bars: pl.DataFrame, cut: dt.date):
     same(bars_as_of(batch, cut), bars.filter(pl.col("session_date") <= cut))
@@ -83,7 +110,7 @@ def test_prices(batch: Batch, bars: pl.DataFrame, cut: dt.date):
 @pytest.mark.parametrize("name", list(DERIVED))
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_daily_tables(bars: pl.DataFrame, full: dict[str, pl.DataFrame], cut: dt.date, name: str):
-    cut_build = DERIVED[name](bars.filter(pl.col("session_date") <= cut))
+    cut_build = DERIVED[name](bars.filter(pl.col("session_date") <= cut), cut)
     same(cut_build, full[name].filter(pl.col("session_date") <= cut))
 
 
@@ -92,7 +119,7 @@ def test_daily_tables_know_nothing_of_tomorrow(bars: pl.DataFrame, full: dict[st
     cut = dt.date(2008, 10, 13)
     for name, compute in DERIVED.items():
         if name != "records":  # a move that is no record has no row
-            assert compute(bars.filter(pl.col("session_date") <= cut))["session_date"].max() == cut
+            assert compute(bars.filter(pl.col("session_date") <= cut), cut)["session_date"].max() == cut
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)

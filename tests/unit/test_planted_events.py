@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import config
+from pipeline.contracts.core import FundFacts
 from pipeline.sources import sample
 from pipeline.transforms import records, streaks, valuation_gap, yield_curve
 from pipeline.transforms.macro import macro_releases
@@ -56,7 +57,10 @@ def test_the_best_five_days_ever(bars: pl.DataFrame):
 
 def test_growth_over_small_value_was_never_as_wide(bars: pl.DataFrame):
     pair = next(p for p in CONFIG.rules.valuation_pairs if (p.growth, p.value) == ("XGRW", "XSVA"))
-    gap = only(valuation_gap.valuation_gap(bars, [pair]), session_date=dt.date(2019, 8, 13))
+    gap = only(
+        valuation_gap.valuation_gap(bars, FundFacts.create_empty(), sessions(CAPTURED_AT), [pair]),
+        session_date=dt.date(2019, 8, 13),
+    )
     assert gap["widest_since"] is None
     # the highest of n values has the percentile (n - .5) / n
     n = bars.filter(pl.col("symbol") == "XGRW", pl.col("session_date") <= dt.date(2019, 8, 13)).height

@@ -1,12 +1,13 @@
 """derived.valuation_gap: definitions, section 5."""
 
+import datetime as dt
 import math
 import random
 import statistics
 
 import polars as pl
 import pytest
-from builders import bars, column, session
+from builders import bars, column, facts, session, sessions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +20,13 @@ PAIR = ValuationPair(growth="G", value="V")
 Closes = list[float | None]
 
 
-def gap(growth: Closes, value: Closes, **growth_options: dict) -> pl.DataFrame:
-    return valuation_gap(pl.concat([bars("G", growth, **growth_options), bars("V", value)]), [PAIR])
+def computed(prices: pl.DataFrame, pairs: list[ValuationPair], known: tuple[tuple, ...] = ()) -> pl.DataFrame:
+    """The table of some prices, on the first 400 sessions, with facts from (symbol, trailing_pe, available_at)."""
+    return valuation_gap(prices, facts(known), sessions(400), pairs)
+
+
+def gap(growth: Closes, value: Closes, *, known: tuple[tuple, ...] = (), **growth_options: dict) -> pl.DataFrame:
+    return computed(pl.concat([bars("G", growth, **growth_options), bars("V", value)]), [PAIR], known)
 
 
 def walk(n: int, seed: int, step: float = 0.02) -> list[float]:
@@ -56,8 +62,8 @@ def test_short_histories_keep_the_contract(rows: int):
 
 def test_a_pair_without_prices_or_common_sessions_has_no_rows():
     assert gap([1.0, None], [None, 1.0]).is_empty()
-    assert valuation_gap(bars("G", [1.0]), [PAIR]).is_empty()
-    assert valuation_gap(bars("G", [1.0]), []).is_empty()
+    assert computed(bars("G", [1.0]), [PAIR]).is_empty()
+    assert computed(bars("G", [1.0]), []).is_empty()
 
 
 @settings(max_examples=5, deadline=None)
@@ -108,7 +114,7 @@ def test_widest_since_equals_a_scan(ratios: list[int]):
 
 def test_pairs_are_kept_apart():
     prices = pl.concat([bars("G", [5.0, 1.0]), bars("V", [1.0, 1.0]), bars("W", [None, 2.0])])
-    table = valuation_gap(prices, [PAIR, ValuationPair(growth="G", value="W"), ValuationPair(growth="V", value="W")])
+    table = computed(prices, [PAIR, ValuationPair(growth="G", value="W"), ValuationPair(growth="V", value="W")])
     assert column(table, "widest_since", growth="G", value="V") == [None, session(0)]
     assert column(table, "widest_since", growth="G", value="W") == [None]
     assert column(table, "history_start", growth="V", value="W") == [session(1)]
@@ -136,7 +142,7 @@ def yields(growth: dict[int, float], value: dict[int, float] | None = None, *, n
         bars("G", [100.0] * n, dividends=growth, capital_gains=gains),
         bars("V", [50.0] * n, dividends=growth if value is None else value),
     ]
-    return valuation_gap(pl.concat(prices), [PAIR])
+    return computed(pl.concat(prices), [PAIR])
 
 
 def test_yields_by_hand():
@@ -157,7 +163,7 @@ def test_yields_start_365_days_after_the_first_bar():
 def test_each_fund_has_its_own_first_bar():
     n = 300
     prices = [bars("G", [100.0] * n, dividends=dict.fromkeys(QUARTERS, 0.25)), bars("V", [*[None] * 50, *[50.0] * 250])]
-    table = valuation_gap(pl.concat(prices), [PAIR])
+    table = computed(pl.concat(prices), [PAIR])
     assert table["growth_distribution_yield"].is_not_null().sum() == n - 261
     assert table["value_distribution_yield"].null_count() == 250
 
@@ -189,3 +195,51 @@ def test_capital_gains_are_no_yield():
 def test_a_fund_that_pays_nothing_has_a_yield_of_zero_and_no_gap():
     found = yields({}, dict.fromkeys(QUARTERS, 0.5)).row(261, named=True)
     assert (found["growth_distribution_yield"], found["growth_distributions_n"], found["yield_gap"]) == (0, 0, None)
+
+
+# --- price over earnings --------------------------------------------------------------------------------------------
+# Session i closes at 21:00 UTC; sessions 0 to 4 are Monday 2001-01-01 to Friday, session 5 is the Monday after.
+
+
+def at(number: int, clock: str) -> dt.datetime:
+    return dt.datetime.combine(session(number), dt.time.fromisoformat(clock), dt.UTC)
+
+
+def test_the_newest_snapshot_received_by_the_close_counts():
+    known = (
+        ("G", 30.0, at(0, "15:00")),
+        ("G", 31.0, at(2, "21:00")),  # at the very close: known
+        ("G", 32.0, at(3, "21:01")),  # a minute after it: not on that day
+        ("V", 15.0, at(1, "12:00")),
+    )
+    found = gap([1.0] * 6, [1.0] * 6, known=known)
+    assert found["growth_pe"].to_list() == [30.0, 30.0, 31.0, 31.0, 32.0, 32.0]
+    assert found["value_pe"].to_list() == [None, 15.0, 15.0, 15.0, 15.0, 15.0]
+
+
+def test_a_snapshot_taken_in_the_evening_is_not_known_at_the_close_of_its_day():
+    """quoted_on is the day itself: a join by date would look ahead."""
+    found = gap([1.0] * 3, [1.0] * 3, known=(("G", 30.0, at(1, "23:30")),))
+    assert found["growth_pe"].to_list() == [None, None, 30.0]
+
+
+def test_a_snapshot_of_thirty_days_is_the_oldest():
+    # received at the close of session 0, Monday 1 January: session 22, Wednesday the 31st, closes 30 days later
+    found = gap([1.0] * 25, [1.0] * 25, known=(("G", 30.0, at(0, "21:00")),))["growth_pe"].to_list()
+    assert session(22) == dt.date(2001, 1, 31)
+    assert found == [30.0] * 23 + [None] * 2
+
+
+def test_a_snapshot_without_a_pe_leaves_the_one_before():
+    found = gap([1.0] * 3, [1.0] * 3, known=(("G", 30.0, at(0, "12:00")), ("G", None, at(1, "12:00"))))
+    assert found["growth_pe"].to_list() == [30.0] * 3
+
+
+def test_every_fund_has_its_own_snapshots_in_every_pair():
+    prices = pl.concat(bars(symbol, [1.0] * 2) for symbol in "GVW")
+    pairs = [PAIR, ValuationPair(growth="V", value="W")]
+    table = computed(
+        prices, pairs, (("V", 15.0, at(0, "12:00")), ("W", 12.0, at(1, "12:00")), ("X", 9.0, at(0, "01:00")))
+    )
+    assert column(table, "value_pe", growth="G") == column(table, "growth_pe", growth="V") == [15.0, 15.0]
+    assert column(table, "value_pe", growth="V") == [None, 12.0]

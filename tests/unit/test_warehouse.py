@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.contracts.raw import PriceCapture
+from pipeline.contracts.raw import MacroCapture, PriceCapture
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE
 from pipeline.warehouse import Warehouse, locked, swap_link
@@ -120,6 +120,24 @@ def test_a_full_disk_during_an_append_loses_no_capture(tmp_path: Path, monkeypat
         warehouse.append("price_captures", captured({TUESDAY: 224.0}, at=SECOND_RUN), run_at=SECOND_RUN)
     warehouse.start()
     assert warehouse.captures("price_captures")["session_date"].to_list() == [MONDAY]
+
+
+def test_captures_from_before_a_column_existed_are_read_and_compared(tmp_path: Path) -> None:
+    """A column that raw gains later (vintage_on) is NULL in the files that are there already."""
+    warehouse = Warehouse(tmp_path)
+    new = MacroCapture.create_empty()
+    row = {"series_id": "UNRATE", "observed_on": dt.date(2023, 8, 1), "value": 3.8, "is_vintage": False}
+    row |= {"captured_at": FIRST_RUN, "source": "files", "origin": "UNRATE.csv", "vintage_on": None}
+    incoming = pl.DataFrame([row], schema=new.schema)
+    folder = tmp_path / "raw" / "macro_captures"
+    folder.mkdir(parents=True)
+    incoming.drop("vintage_on").write_parquet(folder / "20230101T000000000000Z.parquet")
+
+    assert warehouse.captures("macro_captures").rows() == incoming.rows()
+    assert warehouse.append("macro_captures", incoming, run_at=FIRST_RUN) == 0
+    told = incoming.with_columns(value=pl.lit(3.7), captured_at=pl.lit(SECOND_RUN), vintage_on=pl.lit(TUESDAY))
+    assert warehouse.append("macro_captures", told.cast(dict(new.schema)), run_at=SECOND_RUN) == 1
+    assert warehouse.captures("macro_captures")["vintage_on"].to_list() == [None, TUESDAY]
 
 
 def test_a_path_with_characters_of_a_pattern_is_a_path(tmp_path: Path) -> None:

@@ -36,6 +36,23 @@ def inversions(spreads: Spreads, variant: str) -> list[dict]:
     return table.filter(pl.col("variant") == variant).to_dicts()
 
 
+# --- observations that come late -------------------------------------------------------------------------------------
+
+
+def test_an_observation_that_becomes_public_after_a_later_one_changes_no_row_between_them():
+    """Session 1 comes after session 2 and is left out; session 4 comes as late, but nothing newer was known by then."""
+    at = [dt.datetime.combine(session(i), dt.time(22), dt.UTC) for i in range(6)]
+    spreads = [0.1, -0.2, 0.3, 0.4, -0.5]
+    known = [at[0], at[3], at[2], at[3], at[5]]
+    table = yield_curve_status(releases("SPREAD", [(session(i), spreads[i], known[i]) for i in range(5)]), [CURVE])
+    assert table.select("observed_on", "spread_pp", "available_at").rows() == [
+        (session(0), 0.1, at[0]),
+        (session(2), 0.3, at[2]),
+        (session(3), 0.4, at[3]),
+        (session(4), -0.5, at[5]),
+    ]
+
+
 # --- worked values --------------------------------------------------------------------------------------------------
 
 

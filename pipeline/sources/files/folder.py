@@ -12,7 +12,7 @@ from pipeline.errors import RotationError
 from pipeline.sources import Batch
 from pipeline.sources.files.document import Table, tables_of
 from pipeline.sources.files.futures import read_fomc, read_futures
-from pipeline.sources.files.macro import read_macro
+from pipeline.sources.files.macro import read_macro, served
 from pipeline.sources.files.names import dated_file, dated_folder, symbol_of
 from pipeline.sources.files.prices import read_prices
 from pipeline.sources.files.refusals import Capture, Refused, fault, rejects
@@ -168,7 +168,10 @@ def _read_table(table: Table, capture: Capture, stem: str, known_symbols: Collec
         return {"rejects": [rejects(fault(line, error.reason, error.excerpt or ",".join(table.header)), capture)]}
     pieces: Pieces = {}
     if taken.height:
-        _add(pieces, KIND_OF_SHAPE.get(shape.kind, "macro"), taken)
+        kind = KIND_OF_SHAPE.get(shape.kind, "macro")
+        _add(pieces, kind, taken)
+        if kind == "macro":
+            _add(pieces, "answers", served(taken, shape))
     all_faults = pl.concat([table.faults, faults])
     if all_faults.height:
         _add(pieces, "rejects", rejects(all_faults.sort("line"), capture))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from pipeline.calendar import NEW_YORK
+from pipeline.calendar import NEW_YORK, final_at, sessions
 from pipeline.contracts import raw
 from pipeline.sources.files.cells import to_dates, to_numbers
 from pipeline.sources.files.document import Table
@@ -40,10 +40,35 @@ def read_macro(
     refused = values.filter(pl.col("reason").is_not_null()).sort("line").unique(["line", "reason"], maintain_order=True)
     taken = values.filter(pl.col("reason").is_null()).sort("series_id", "observed_on", "captured_at")
     return (
-        taken.with_columns(source=pl.lit(SOURCE), origin=pl.lit(capture.origin)).select(
-            raw.MacroCapture.column_names()
-        ),
+        taken.with_columns(
+            source=pl.lit(SOURCE),
+            origin=pl.lit(capture.origin),
+            # a column of ALFRED may be one of a choice: its day says when it was known, not since when
+            vintage_on=pl.lit(None, pl.Date),
+        ).select(raw.MacroCapture.column_names()),
         faults_of(table.rows, refused),
+    )
+
+
+def served(captures: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+    """What a copy of whole series says of their length, as `raw.Answer`: a later copy may have less.
+
+    Vintages hold changes only, and FRED-MD begins where the panel begins, not where the series does.
+    """
+    copies = captures.filter(~pl.col("is_vintage")) if shape.kind == "series" else captures.clear()
+    closed = sessions().select("session_date", closed_by=final_at())
+    has_value = pl.col("value").is_not_null()
+    return (
+        copies.group_by("captured_at", "source", "origin", id="series_id", maintain_order=True)
+        .agg(
+            served_from=pl.col("observed_on").filter(has_value).min(),
+            served_to=pl.col("observed_on").filter(has_value).max(),
+        )
+        # a copy that claims to be from before the first session of the calendar says nothing
+        .join_asof(closed, left_on="captured_at", right_on="closed_by", strategy="backward")
+        .filter(pl.col("session_date").is_not_null())
+        .with_columns(dataset=pl.lit("macro"), outcome=pl.lit("ok"), detail=pl.lit(None, pl.String))
+        .select(raw.Answer.column_names())
     )
 
 
