@@ -15,16 +15,19 @@ import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pipeline.errors import RotationError
 from pipeline.settings import SOURCES, Settings, parse_instant
+
+if TYPE_CHECKING:
+    from pipeline.reader import Failing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,6 +66,11 @@ QUERIES = (
     "select symbol, name, ret_21d, spread_63d_pp from marts.leaderboard order by spread_63d_pp desc limit 5",
     "select symbol, session_date, value, since_date from derived.records "
     "where measure = 'ret_5d' and direction = 'high' order by session_date desc limit 5",
+)
+
+NO_KEY = (
+    "No FRED_API_KEY: macro values are dated by release rules. With a key (free: "
+    "https://fred.stlouisfed.org/docs/api/api_key.html) every revision comes with its true date."
 )
 
 
@@ -127,7 +135,15 @@ def build(
     config_dir: Annotated[
         Path | None, typer.Option("--config", help="Folder of your own config files. (environment: ROTATION_CONFIG)")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything was refused.")] = False,
+    symbols: Annotated[
+        str | None, typer.Option("--symbols", help="Of the live source ask only for these, e.g. IWM,SPY.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option("--series", help="Of the live source ask only for these, e.g. UNRATE,T10Y2Y.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when anything was refused or not served.")
+    ] = False,
     home: HomeOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -141,14 +157,18 @@ def build(
             config_dir=config_dir,
             as_of=parse_instant(as_of, "--as-of", now=now) if as_of else None,
             captured_at=parse_instant(captured_at, "--captured-at", now=now) if captured_at else None,
+            symbols=_names(symbols),
+            series=_names(series),
         )
         if folder is not None and settings.source != "files":
             raise RotationError("--from goes with --source files")
-        with _progress() as on_table:
+        if (symbols or series) and settings.source != "live":
+            raise RotationError("--symbols and --series go with --source live")
+        with _progress() as (on_table, on_answer):
             from pipeline.run import run_build  # Dagster takes 2.5 s to import
 
             gc.freeze()  # or the collector walks Dagster's half million objects time and again
-            run_build(settings, on_table=on_table, debug=debug)
+            run_build(settings, on_table=on_table, on_answer=on_answer, debug=debug)
         from pipeline import reader
 
         folder = reader.published(settings, settings.as_of_label)
@@ -158,18 +178,39 @@ def build(
         raise typer.Exit(1)
 
 
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """Names separated by commas or spaces, in capitals, each once."""
+    return tuple(dict.fromkeys(text.upper().replace(",", " ").split())) if text else None
+
+
 @contextlib.contextmanager
-def _progress() -> Iterator[Any]:
-    """A bar that names the table just written; quiet when not a terminal."""
+def _progress() -> Iterator[tuple[Any, Any]]:
+    """A bar that names the table just written, and one a vendor while it is asked; quiet when not a terminal."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TextColumn("{task.completed}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed}{task.fields[total_text]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("starting", total=None)
-        yield lambda name: progress.update(task, description=name, advance=1)
+    if not err.is_terminal:
+        yield (lambda name: None), (lambda vendor, answered, questions, item: None)
+        return
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,  # Dagster sends the step's own stderr into its log
+        Progress(*columns, console=Console(file=terminal), transient=True) as progress,
+    ):
+        tables = progress.add_task("starting", total=None, total_text="")
+        vendors: dict[str, TaskID] = {}
+
+        def on_table(name: str) -> None:
+            progress.update(tables, description=name, advance=1)
+
+        def on_answer(vendor: str, answered: int, questions: int, item: str) -> None:
+            if vendor not in vendors:
+                vendors[vendor] = progress.add_task(vendor, total=questions, total_text=f" of {questions}")
+            progress.update(vendors[vendor], description=f"{vendor}: {item}", completed=answered)
+
+        yield on_table, on_answer
 
 
 def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> None:
@@ -193,6 +234,8 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
         soft_wrap=True,
     )
     _print_warnings(record)
+    if settings.source == "live" and settings.fred_api_key is None:
+        out.print(NO_KEY, soft_wrap=True, highlight=False)
     out.print(f"\nDuckDB:  {folder / 'rotation.duckdb'}  ({record['catalogue_bytes'] / 1e6:.0f} MB)", soft_wrap=True)
     out.print(f"Parquet: {folder}/core, derived, marts", soft_wrap=True)
     if label is None:
@@ -208,7 +251,7 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
 
 
 def _refused(record: dict[str, Any]) -> list[str]:
-    """What the parser refused in this run, by file and reason, and what core left out."""
+    """What was not served in this run, what the parser refused, by origin and reason, and what core left out."""
     by_parser = [
         f"{one['origin']}"
         + (f":{one['line']}" if one["line"] else "")
@@ -216,7 +259,22 @@ def _refused(record: dict[str, Any]) -> list[str]:
         + (f" ({one['rows']} rows)" if one["rows"] > 1 else "")
         for one in record["ingest"].get("refusals", [])
     ]
-    return by_parser + [f"{one['origin']}: {one['reason']}: {one['excerpt']}" for one in record["left_out"]]
+    left_out = [f"{one['origin']}: {one['reason']}: {one['excerpt']}" for one in record["left_out"]]
+    return _not_served(record["ingest"].get("failed", [])) + by_parser + left_out
+
+
+def _not_served(failed: list[dict[str, Any]], named: int = 5) -> list[str]:
+    """One line for all that failed in the same way."""
+    alike: dict[tuple[str, str, str | None], list[str]] = {}
+    for one in failed:
+        alike.setdefault((one["dataset"], one["outcome"], one["detail"]), []).append(one["id"])
+    return [
+        f"{dataset} {', '.join(ids[:named])}"
+        + (f" and {len(ids) - named} more" if ids[named:] else "")
+        + f": {outcome.replace('_', ' ')}"
+        + (f" ({detail})" if detail else "")
+        for (dataset, outcome, detail), ids in alike.items()
+    ]
 
 
 def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
@@ -346,8 +404,18 @@ def status(
         out.print(f"[bold]macro[/]    {len(series)} series; newest observation of each:")
         _print_list("", series, shown)
         _print_list("missing (configured, nothing captured)", [f"{kind} {name}" for kind, name in found.missing], shown)
+        _print_list("not served when last asked", [_failing(one) for one in found.failing], shown)
         _print_list("refused", [f"{origin}: {reason} ({n})" for origin, reason, n in found.rejects], shown)
         _print_list("changed by the source", [f"{name}: {n} values {kind}" for name, kind, n in found.edits], shown)
+
+
+def _failing(one: "Failing") -> str:
+    """What is not served, since when, and what of it stays."""
+    outcome = "delisted, it seems" if one.is_delisted else one.outcome.replace("_", " ")
+    since = f" since {one.since:%Y-%m-%d %H:%M} UTC" if one.since else ""
+    detail = f" ({one.detail})" if one.detail else ""
+    stays = f"; what was captured up to {one.last_observed_on} stays" if one.since and one.last_observed_on else ""
+    return f"{one.dataset} {one.id}: {outcome}{since}{detail}{stays}"
 
 
 def _days_ago(day: dt.date | None) -> str:

@@ -10,19 +10,22 @@ from pipeline.defs import core, derived, ingest, marts
 from pipeline.defs.publish import publish_asset
 from pipeline.defs.warehouse import warehouse_resource
 from pipeline.settings import Settings
+from pipeline.sources import OnAnswer
 from pipeline.sql_models import load_models
 
 JOB = "build"
 
 
-def build_definitions(settings: Settings, on_table: Callable[[str], None] | None = None) -> dg.Definitions:
+def build_definitions(
+    settings: Settings, on_table: Callable[[str], None] | None = None, on_answer: OnAnswer | None = None
+) -> dg.Definitions:
     """Return the graph of one source: raw, core, derived, marts, published, and the job that builds it all."""
     config = configuration.load(SAMPLE_DIR if settings.source == "sample" else None, settings.config_dir)
     models = load_models()
     inputs = {**core.INPUTS, **derived.INPUTS, **{f"marts.{model.name}": model.inputs for model in models.values()}}
     return dg.Definitions(
         assets=[
-            *ingest.ingest_assets(settings, config),
+            *ingest.ingest_assets(settings, config, on_answer),
             *core.core_assets(settings, config),
             *derived.derived_assets(settings, config),
             *marts.mart_assets(settings, models),

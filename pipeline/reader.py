@@ -19,6 +19,14 @@ SAFE: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
 }
 
+FAILING = """
+    select dataset, id, outcome, detail, failing_since, coalesce(last_session, last_observed_on), is_delisted
+    from core.source_status
+    left join core.instruments on dataset = 'prices' and id = symbol
+    left join core.series on dataset = 'macro' and id = series_id
+    where outcome <> 'ok'
+    order by is_delisted, dataset, outcome, failing_since, id
+"""
 NO_STATEMENT = 'there is no statement that answers something; try: rotation query "from meta.tables"'
 
 
@@ -60,6 +68,7 @@ def connect(settings: Settings, as_of: str | None = None) -> duckdb.DuckDBPyConn
             "put an earlier build back with rotation rollback, or build again"
         ) from error
     con.execute("set TimeZone = 'UTC'")
+    con.execute("set enable_progress_bar = false")  # DuckDB would draw it into the answer of a slow query
     con.execute("set lock_configuration = true")
     return con
 
@@ -122,6 +131,20 @@ class Status:
     series: list[tuple[str, str, dt.date | None, dt.datetime | None]]
     rejects: list[tuple[str, str, int]]
     edits: list[tuple[str, str, int]]
+    failing: list["Failing"]
+
+
+@dataclass(frozen=True)
+class Failing:
+    """One thing that the source did not serve, or not in full, when it was last asked."""
+
+    dataset: str
+    id: str
+    outcome: str
+    detail: str | None
+    since: dt.datetime | None
+    last_observed_on: dt.date | None
+    is_delisted: bool
 
 
 def status(settings: Settings) -> Status:
@@ -153,4 +176,5 @@ def status(settings: Settings) -> Status:
             edits=rows(
                 "select id, kind, count(*) from core.capture_edits group by all order by count(*) desc, id, kind"
             ),
+            failing=[Failing(*row) for row in rows(FAILING)],
         )

@@ -12,12 +12,19 @@ from pipeline.config import DEFAULT_DIR
 from pipeline.definitions import JOB, build_definitions
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
+from pipeline.sources import OnAnswer
 
 INTERRUPTED = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: bool = False) -> None:
+def run_build(
+    settings: Settings,
+    *,
+    on_table: Callable[[str], None],
+    on_answer: OnAnswer | None = None,
+    debug: bool = False,
+) -> None:
     """Build and publish everything of one source.
 
     A replay (`as_of`) keeps out of Dagster's history.
@@ -27,7 +34,7 @@ def run_build(settings: Settings, *, on_table: Callable[[str], None], debug: boo
         KeyboardInterrupt: Ctrl-C, which Dagster makes a failure of the step.
     """
     _refuse_unusable(settings.home)
-    job = build_definitions(settings, on_table).resolve_job_def(JOB)
+    job = build_definitions(settings, on_table, on_answer).resolve_job_def(JOB)
     config = {} if debug else QUIET
     if settings.as_of is not None:
         result = job.execute_in_process(run_config=config, raise_on_error=False)

@@ -3,14 +3,17 @@
 import datetime as dt
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import RotationError
 
-SOURCES = ("sample", "files")
+SOURCES = ("sample", "files", "live")
 NEW_YORK = ZoneInfo("America/New_York")
+YAHOO_URL = "https://query2.finance.yahoo.com"
+FRED_API_URL = "https://api.stlouisfed.org/fred"
+FRED_CSV_URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Settings:
     config_dir: the user's own config files, which replace the default ones of the same name.
     captured_at: when the input of `files` was received; None: the folder's month or the file's time.
     as_of: build the warehouse as it could have been built at this UTC instant; None: everything.
+    symbols, series: what the `live` source asks for; both None: everything, one None: nothing of that kind.
+    fred_api_key: never printed, logged or stored; None: FRED's public CSV download is used.
+    yahoo_url, fred_api_url, fred_csv_url: where the vendors are reached, for a gateway or a mirror.
     """
 
     home: Path
@@ -31,6 +37,12 @@ class Settings:
     config_dir: Path | None = None
     captured_at: dt.datetime | None = None
     as_of: dt.datetime | None = None
+    symbols: tuple[str, ...] | None = None
+    series: tuple[str, ...] | None = None
+    fred_api_key: str | None = field(default=None, repr=False)
+    yahoo_url: str = YAHOO_URL
+    fred_api_url: str = FRED_API_URL
+    fred_csv_url: str = FRED_CSV_URL
 
     def __post_init__(self) -> None:
         """Refuse a source that does not exist."""
@@ -52,16 +64,26 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read ROTATION_HOME, ROTATION_SOURCE, ROTATION_FROM and ROTATION_CONFIG; an empty variable counts as unset."""
+        """Read ROTATION_* and FRED_API_KEY; an empty variable counts as unset."""
 
         def path(name: str) -> Path | None:
             return Path(environment[name]) if environment.get(name) else None
+
+        def url(name: str) -> str:
+            address = (environment.get(name) or "").rstrip("/")
+            if address and not address.startswith(("http://", "https://")):
+                raise RotationError(f"{name}: '{address}' is no address; it must begin with http:// or https://")
+            return address
 
         return cls(
             home=path("ROTATION_HOME") or Path("warehouse"),
             source=environment.get("ROTATION_SOURCE") or "sample",
             folder=path("ROTATION_FROM"),
             config_dir=path("ROTATION_CONFIG"),
+            fred_api_key=(environment.get("FRED_API_KEY") or "").strip() or None,
+            yahoo_url=url("ROTATION_YAHOO_URL") or YAHOO_URL,
+            fred_api_url=url("ROTATION_FRED_API_URL") or FRED_API_URL,
+            fred_csv_url=url("ROTATION_FRED_CSV_URL") or FRED_CSV_URL,
         )
 
 

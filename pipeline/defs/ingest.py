@@ -12,7 +12,7 @@ from pipeline.config import Config
 from pipeline.defs.warehouse import key
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
-from pipeline.sources import Batch, fetch
+from pipeline.sources import Batch, OnAnswer, fetch
 from pipeline.tables import RAW
 from pipeline.warehouse import Warehouse, described
 
@@ -21,12 +21,19 @@ PARTS = {
     "macro_captures": "macro",
     "futures_captures": "futures",
     "fomc_captures": "fomc",
+    "fact_captures": "facts",
+    "series_captures": "series",
+    "answers": "answers",
     "rejects": "rejects",
 }
 
 
-def ingest_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
+ALL_SERVED = {"price_captures": "prices", "macro_captures": "macro"}  # raw tables whose source may fail to answer
+
+
+def ingest_assets(settings: Settings, config: Config, on_answer: OnAnswer | None = None) -> list[dg.AssetsDefinition]:
     """One step that asks the source once and appends to every raw table."""
+    checked = ALL_SERVED if settings.source == "live" else {}
 
     @dg.multi_asset(
         name=f"{settings.source}_captures",
@@ -36,27 +43,64 @@ def ingest_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinitio
             )
             for table, contract in RAW.items()
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "all_served",
+                asset=key(settings, f"raw.{table}"),
+                description="The source served everything that it was asked for.",
+            )
+            for table in checked
+        ],
     )
-    def captures(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult]:
+    def captures(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         started = time.perf_counter()
-        now = dt.datetime.now(dt.UTC)
+        now = current_instant()
         warehouse.start()
-        batch = fetch(settings, config, now=now, folder_required=not warehouse.capture_files("price_captures"))
+        received = fetch(settings, config, warehouse.captures, now=now, on_answer=on_answer)
+        batch = received.batch
         added = {table: warehouse.append(table, getattr(batch, part), run_at=now) for table, part in PARTS.items()}
-        if settings.folder is not None and batch.is_empty():
-            raise RotationError(_nothing_usable(settings, batch))
+        if received.interruption is not None:
+            raise received.interruption
+        _refuse_nothing(settings, batch)
         warehouse.note("ingest", "captures", _figures(batch, added, time.perf_counter() - started))
         warehouse.on_table("raw")
         for table, rows in added.items():
             yield dg.MaterializeResult(asset_key=key(settings, f"raw.{table}"), metadata={"dagster/row_count": rows})
+        for table, dataset in checked.items():
+            failed = _failed(batch.answers.filter(pl.col("dataset") == dataset))
+            yield dg.AssetCheckResult(
+                check_name="all_served",
+                asset_key=key(settings, f"raw.{table}"),
+                passed=not failed,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={f"{one['id']}: {one['outcome']}": one["detail"] or "" for one in failed},
+            )
 
     return [captures]
 
 
-def _nothing_usable(settings: Settings, batch: Batch) -> str:
-    first = batch.rejects.row(0, named=True) if batch.rejects.height else None
-    why = f"; first: {first['origin']}: {first['reason']}" if first else ""
-    return f"nothing in {settings.folder} could be used{why}. What was published before stays"
+def current_instant() -> dt.datetime:
+    """UTC instant of the run: the only look at the clock that decides what is known."""
+    return dt.datetime.now(dt.UTC)
+
+
+def _refuse_nothing(settings: Settings, batch: Batch) -> None:
+    """A source that gave nothing at all must not become a publication."""
+    if settings.source == "live":
+        from pipeline.sources import live
+
+        why = live.lost(batch.answers)
+        if why is not None:
+            raise RotationError(f"{why}. What else arrived is kept, what was published before stays")
+    if settings.folder is not None and batch.is_empty():
+        first = batch.rejects.row(0, named=True) if batch.rejects.height else None
+        why = f"; first: {first['origin']}: {first['reason']}" if first else ""
+        raise RotationError(f"nothing in {settings.folder} could be used{why}. What was published before stays")
+
+
+def _failed(answers: pl.DataFrame) -> list[dict[str, Any]]:
+    """What the source did not serve in full, as build.json keeps it."""
+    return answers.filter(pl.col("outcome") != "ok").select("dataset", "id", "outcome", "detail").to_dicts()
 
 
 def _figures(batch: Batch, added: dict[str, int], seconds: float) -> dict[str, Any]:
@@ -66,4 +110,10 @@ def _figures(batch: Batch, added: dict[str, int], seconds: float) -> dict[str, A
         .agg(rows=pl.len(), line=pl.col("line").first())
         .to_dicts()
     )
-    return {"seconds": round(seconds, 3), "added": added, "refused": batch.rejects.height, "refusals": refused}
+    return {
+        "seconds": round(seconds, 3),
+        "added": added,
+        "refused": batch.rejects.height,
+        "refusals": refused,
+        "failed": _failed(batch.answers),
+    }

@@ -1,0 +1,186 @@
+"""Manners towards one vendor within one run: a rate, patience after a refusal, and when to stop asking."""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+REQUESTS_A_MINUTE = 100  # FRED allows 120; Yahoo does not say
+MINUTE = 60.0
+ATTEMPTS = 4
+FIRST_DELAY = 1.0  # seconds after a failed attempt; doubles
+FIRST_PAUSE = 60.0  # seconds after a 429 that does not say how long; doubles until an answer comes
+PAUSE_BUDGET = 600.0  # seconds that a run waits for one vendor after 429s, all together
+FAILURES_IN_A_ROW = 25  # attempts without any answer between them: the vendor is down
+
+Result = TypeVar("Result")
+
+
+class SourceError(Exception):
+    """A vendor did not give what it was asked for. The message says what happened, without addresses."""
+
+    outcome: ClassVar[str]
+
+
+class RateLimited(SourceError):
+    """The vendor asks for a slower pace. `retry_after`: seconds it asks to wait; None: it does not say."""
+
+    outcome = "rate_limit"
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(SourceError):
+    """No answer, a broken one, or a server error."""
+
+    outcome = "network"
+
+
+class Unreadable(SourceError):
+    """An answer that is not what the vendor documents: a page instead of data, half of it, or nothing."""
+
+    outcome = "unreadable"
+
+
+class Unknown(SourceError):
+    """The vendor says that it does not know the symbol or series."""
+
+    outcome = "unknown"
+
+
+class NoData(SourceError):
+    """The vendor knows the symbol or series, but has nothing for the days asked."""
+
+    outcome = "no_data"
+
+
+class Refused(SourceError):
+    """The vendor refuses this client: a wrong key. Nothing more is asked of it in this run."""
+
+    outcome = "refused"
+
+
+class NotAsked(SourceError):
+    """The run stopped asking this vendor before it came to this."""
+
+    outcome = "not_asked"
+
+
+class Clock:
+    """The machine's clock; tests have one that does not wait."""
+
+    def now(self) -> float:
+        """Seconds since some fixed instant."""
+        return time.monotonic()
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        """Wait, but no longer than until `stop` is set."""
+        stop.wait(seconds)
+
+
+class Pace:
+    """The pace of one vendor, shared by all threads of a run."""
+
+    def __init__(self, vendor: str, clock: Clock | None = None) -> None:
+        """Begin a run with `vendor`, whose name stands in messages."""
+        self.vendor = vendor
+        self.closed: str | None = None  # why nothing more is asked
+        self._clock = clock or Clock()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._sent: deque[float] = deque(maxlen=REQUESTS_A_MINUTE)
+        self._resume_at = 0.0
+        self._paused = 0.0
+        self._pauses_in_a_row = 0
+        self._failures_in_a_row = 0
+
+    def admit(self) -> None:
+        """Return when one more request may be sent: at most REQUESTS_A_MINUTE in any minute, none during a pause.
+
+        Raises:
+            NotAsked: the vendor is not asked any more in this run.
+        """
+        while True:
+            with self._lock:
+                if self.closed is not None:
+                    raise NotAsked(self.closed)
+                now = self._clock.now()
+                is_full = len(self._sent) == REQUESTS_A_MINUTE
+                ready = max(self._resume_at, self._sent[0] + MINUTE) if is_full else self._resume_at
+                if ready <= now:
+                    self._sent.append(now)
+                    return
+            self._clock.wait(self._stop, ready - now)
+
+    def ask(self, call: Callable[[], Result]) -> Result:
+        """Call until it answers, at most ATTEMPTS times.
+
+        Raises:
+            SourceError: the last one, when trying again does not help or has not helped.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = call()
+            except RateLimited as error:
+                if not self._pause(error) or attempt == ATTEMPTS:
+                    raise
+            except (Unreachable, Unreadable) as error:
+                self._missed(error)
+                if attempt == ATTEMPTS:
+                    raise
+                self._clock.wait(self._stop, FIRST_DELAY * 2 ** (attempt - 1) * jitter())
+            except Refused as error:
+                self.close(str(error))
+                raise
+            except (Unknown, NoData):
+                self._answered()
+                raise
+            else:
+                self._answered()
+                return answer
+        raise AssertionError("unreachable")
+
+    def close(self, why: str) -> None:
+        """Ask nothing more in this run, and end all waiting."""
+        with self._lock:
+            self.closed = self.closed or why
+        self._stop.set()
+
+    def _answered(self) -> None:
+        with self._lock:
+            self._pauses_in_a_row = self._failures_in_a_row = 0
+
+    def _missed(self, error: SourceError) -> None:
+        with self._lock:
+            self._failures_in_a_row += 1
+            is_down = self._failures_in_a_row >= FAILURES_IN_A_ROW
+        if is_down:
+            self.close(f"{FAILURES_IN_A_ROW} requests in a row failed, the last with: {error}")
+
+    def _pause(self, error: RateLimited) -> bool:
+        """Let everybody wait before the next request; FALSE: there is no patience left.
+
+        A 429 of a request sent before the pause began neither prolongs it nor counts as one more failure.
+        """
+        with self._lock:
+            now = self._clock.now()
+            if now < self._resume_at:
+                return True
+            doubled = FIRST_PAUSE * 2**self._pauses_in_a_row * jitter()
+            seconds = doubled if error.retry_after is None else error.retry_after
+            is_patient = self._paused + seconds <= PAUSE_BUDGET
+            if is_patient:
+                self._paused += seconds
+                self._pauses_in_a_row += 1
+                self._resume_at = now + seconds
+        self._missed(error)
+        return is_patient
+
+
+def jitter() -> float:
+    """A factor around 1, so that many clients do not come back at once."""
+    return random.uniform(0.75, 1.25)
