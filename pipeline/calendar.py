@@ -60,3 +60,8 @@ def federal_holidays() -> tuple[dt.date, ...]:
 def new_york_instant(day: pl.Expr, clock: dt.time) -> pl.Expr:
     """UTC instant of a New York clock time on each day of `day`."""
     return day.dt.combine(clock).dt.replace_time_zone(NEW_YORK.key).dt.convert_time_zone("UTC")
+
+
+def new_york_day(instant: pl.Expr) -> pl.Expr:
+    """Day in New York at a UTC instant: in the evening UTC has the next day already."""
+    return instant.dt.convert_time_zone(NEW_YORK.key).dt.date()

@@ -279,7 +279,9 @@ def _not_served(failed: list[dict[str, Any]], named: int = 5) -> list[str]:
 
 def _print_warnings(record: dict[str, Any], shown: int = 10) -> None:
     lines = _refused(record) + [
-        f"{name}: {test} ({rows} rows)" for name, broken in record["warnings"].items() for test, rows in broken.items()
+        f"{name}: {test} ({rows} row{'' if rows == 1 else 's'})"
+        for name, broken in record["warnings"].items()
+        for test, rows in broken.items()
     ]
     if not lines:
         return

@@ -5,6 +5,8 @@ One file alone cannot show that its closes are on another split basis, dividend-
 
 import polars as pl
 
+from pipeline.calendar import new_york_day
+
 KEY = ["symbol", "session_date"]
 BAR = ["open", "high", "low", "close"]
 COMPARED = [*BAR, "dividend", "split_ratio"]
@@ -49,7 +51,8 @@ def _across_known_splits(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.Dat
         .join(splits, on="symbol")
         .join(newest, on="symbol")
         .filter(
-            (pl.col("captured_at").dt.date() < pl.col("split_on")) & (pl.col("newest").dt.date() >= pl.col("split_on"))
+            (new_york_day(pl.col("captured_at")) < pl.col("split_on"))
+            & (new_york_day(pl.col("newest")) >= pl.col("split_on"))
         )
         .group_by("symbol", "captured_at")
         .agg(factor=1 / pl.col("ratio").product())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.calendar import new_york_day
 from pipeline.config import Instrument
 from pipeline.contracts import core
 from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis
@@ -132,7 +133,7 @@ def known_splits(captures: pl.DataFrame, instruments: Iterable[Instrument]) -> p
         .filter(pl.col("split_ratio") != 1)  # last: a later copy may take a split back
         .select("symbol", split_on="session_date", ratio="split_ratio")
     )
-    newest = dict(captures.group_by("symbol").agg(pl.col("captured_at").max().dt.date()).rows())
+    newest = dict(captures.group_by("symbol").agg(pl.col("captured_at").max().pipe(new_york_day)).rows())
     configured = [
         (instrument.symbol, split.session_date, split.ratio)
         for instrument in instruments

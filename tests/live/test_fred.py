@@ -163,9 +163,9 @@ def test_a_vintage_counts_as_captured_at_the_end_of_its_new_york_day_but_never_a
         served = macro(server, "UNRATE")
 
     assert served.pieces["macro"]["captured_at"].to_list() == [
-        dt.datetime(2023, 7, 8, 3, 59, tzinfo=dt.UTC),  # summer time
-        dt.datetime(2024, 1, 6, 4, 59, tzinfo=dt.UTC),
-        NOW,
+        dt.datetime(2023, 7, 7, 4, tzinfo=dt.UTC),  # summer time
+        dt.datetime(2024, 1, 5, 5, tzinfo=dt.UTC),
+        dt.datetime(2024, 3, 1, 5, tzinfo=dt.UTC),
     ]
 
 
@@ -275,8 +275,8 @@ def test_what_fred_adds_later_on_the_day_of_the_newest_vintage_is_not_lost(tmp_p
         server.replace(evening)
         assert run("UNRATE", NOW) == 3
         assert run("UNRATE", NOW + dt.timedelta(days=1)) == 0
-        late = run.rows().filter(pl.col("captured_at") == NOW)
-        assert vintages(late) == [(NOV, TODAY, 3.6), (DEC, TODAY, 3.8), (JAN, TODAY, 3.9)]
+        today = set(vintages(run.rows().filter(pl.col("vintage_on") == TODAY)))
+        assert today == {(DEC, TODAY, 3.7), (NOV, TODAY, 3.6), (DEC, TODAY, 3.8), (JAN, TODAY, 3.9)}
 
 
 def test_an_observation_missing_from_the_captures_comes_again_dated_on_the_newest_vintage(tmp_path: Path) -> None:
@@ -287,6 +287,15 @@ def test_an_observation_missing_from_the_captures_comes_again_dated_on_the_newes
         assert run("UNRATE", NOW + dt.timedelta(days=1)) == 1
         assert run("UNRATE", NOW + dt.timedelta(days=2)) == 0
         assert vintages(run.rows())[0] == (NOV, THIRD, 3.7)
+
+
+def test_a_value_received_on_its_release_evening_gets_its_true_date_from_a_key_that_comes_later(tmp_path: Path) -> None:
+    with FredServer({"UNRATE": UNRATE}) as server:
+        run = Run(tmp_path, server)
+        evening = dt.datetime.combine(FIRST, dt.time(23), dt.UTC)
+        assert run("UNRATE", evening, key=None) == 2
+        assert run("UNRATE", NOW) == 6
+        assert [row for row in vintages(run.rows()) if row[1] is not None] == UNRATE_VINTAGES
 
 
 def test_a_newest_vintage_that_cannot_be_read_is_no_withdrawal(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pipeline.contracts import core, raw
 from pipeline.transforms.captures import adjusted_copies, on_newest_split_basis, price_edits
 from pipeline.warehouse import checked
 
-JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (1, 2, 3))
+JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, 12, tzinfo=dt.UTC) for month in (1, 2, 3))
 DAY = dt.date(2024, 1, 1)
 SPLIT_SCHEMA = {"symbol": pl.String, "split_on": pl.Date, "ratio": pl.Float64}
 
@@ -172,6 +172,14 @@ def test_a_known_split_needs_no_overlap():
         (51.0, 2000.0, 1.5, 0.5, 1.0, "split_basis"),
         (52.0, 1000.0, 0.0, None, 1.0, None),
     ]
+
+
+def test_a_copy_of_the_evening_before_a_split_is_on_the_basis_before_it() -> None:
+    """At 20:30 in New York on 31 December it is 1 January in UTC, the day of the split."""
+    evening = dt.datetime(2026, 1, 1, 1, 30, tzinfo=dt.UTC)
+    captures = pl.concat([copy(evening, 100.0), copy(FEBRUARY, 51.0, first=1)])
+    table = on_newest_split_basis(captures, known_splits((dt.date(2026, 1, 1), 2.0)))
+    assert table["close"].to_list() == [50.0, 51.0]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pipeline.sources.live.pace import NoData, Pace, Unknown, Unreadable
 
 VINTAGES_A_REQUEST = 2000  # FRED refuses a window that holds more
 FOREVER = dt.date(9999, 12, 31)  # FRED's realtime_end of a value that still holds
-VINTAGE_CLOCK = dt.time(23, 59)  # New York; FRED says the day of a vintage, not the hour
+VINTAGE_CLOCK = dt.time(0)  # New York; before all that was received on its day, or it would seem a repetition
 METADATA_DAYS = dt.timedelta(days=7)
 FURTHEST = dt.timedelta(days=366)  # an observation may lie ahead (a target rate), but not by more than a year
 NOT_FOUND = 404
@@ -154,7 +154,7 @@ def _vintages(client: Client, series_id: str, newest: dt.date | None, now: dt.da
     unsure = refused["observed_on"]
     may_end = ~pl.col("observed_on").is_in(unsure.implode()) if unsure.null_count() == 0 else pl.lit(False)
     rows = _changes(values, may_end).with_columns(
-        captured_at=pl.min_horizontal(new_york_instant(pl.col("vintage_on"), VINTAGE_CLOCK).cast(UTC), pl.lit(now, UTC))
+        captured_at=new_york_instant(pl.col("vintage_on"), VINTAGE_CLOCK).cast(UTC)
     )
     still = values.filter(pl.col("realtime_end") == FOREVER)
     return _served(rows, still, refused, series_id, f"fred api {series_id}", now)

@@ -13,7 +13,7 @@ ATTEMPTS = 4
 FIRST_DELAY = 1.0  # seconds after a failed attempt; doubles
 FIRST_PAUSE = 60.0  # seconds after a 429 that does not say how long; doubles until an answer comes
 PAUSE_BUDGET = 600.0  # seconds that a run waits for one vendor after 429s, all together
-FAILURES_IN_A_ROW = 25  # attempts without any answer between them: the vendor is down
+FAILURES_IN_A_ROW = 64  # attempts without any answer between them, four each of 16 threads: the vendor is down
 
 Result = TypeVar("Result")
 
@@ -126,7 +126,8 @@ class Pace:
             try:
                 answer = call()
             except RateLimited as error:
-                if not self._pause(error) or attempt == ATTEMPTS:
+                self._pause(error)
+                if attempt == ATTEMPTS or self.closed is not None:
                     raise
             except (Unreachable, Unreadable) as error:
                 self._missed(error)
@@ -161,15 +162,15 @@ class Pace:
         if is_down:
             self.close(f"{FAILURES_IN_A_ROW} requests in a row failed, the last with: {error}")
 
-    def _pause(self, error: RateLimited) -> bool:
-        """Let everybody wait before the next request; FALSE: there is no patience left.
+    def _pause(self, error: RateLimited) -> None:
+        """Let everybody wait before the next request; a run without patience left asks nothing more.
 
-        A 429 of a request sent before the pause began neither prolongs it nor counts as one more failure.
+        A 429 of a request sent before the pause began does not prolong it.
         """
         with self._lock:
             now = self._clock.now()
             if now < self._resume_at:
-                return True
+                return
             doubled = FIRST_PAUSE * 2**self._pauses_in_a_row * jitter()
             seconds = doubled if error.retry_after is None else error.retry_after
             is_patient = self._paused + seconds <= PAUSE_BUDGET
@@ -177,8 +178,8 @@ class Pace:
                 self._paused += seconds
                 self._pauses_in_a_row += 1
                 self._resume_at = now + seconds
-        self._missed(error)
-        return is_patient
+        if not is_patient:
+            self.close(f"{error}; it would take longer than the {PAUSE_BUDGET / MINUTE:.0f} minutes that a run waits")
 
 
 def jitter() -> float:

@@ -143,7 +143,7 @@ def _was_real(split: Mapping[str, Any], known: pl.DataFrame) -> bool:
     """The split changed the basis of earlier closes, as far as the captures show."""
     before = known.filter(pl.col("session_date") < split["session_date"]).sort("session_date", "captured_at")
     last = before.filter(pl.col("session_date") == pl.col("session_date").max())
-    captured_on = pl.col("captured_at").dt.convert_time_zone(NEW_YORK.key).dt.date()
+    captured_on = calendar.new_york_day(pl.col("captured_at"))
     early = last.filter(captured_on < split["session_date"])
     late = last.filter(captured_on >= split["session_date"])
     if early.is_empty() or late.is_empty():
