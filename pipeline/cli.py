@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import gc
 import json
+import logging
 import math
 import os
 import shlex
@@ -86,6 +87,9 @@ class Format(StrEnum):
 @contextlib.contextmanager
 def one_line_errors(debug: bool) -> Iterator[None]:
     """Turn what a person can mend into one line and exit code 1; a traceback only with --debug."""
+    if debug:
+        logging.basicConfig()
+        logging.getLogger("pipeline").setLevel(logging.DEBUG)
     try:
         yield
     except typer.Exit:

@@ -1,6 +1,7 @@
 """Ask vendors many questions at once, and note what became of each."""
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pipeline.sources import Batch, OnAnswer, Received
 from pipeline.sources.live.pace import NotAsked, Pace, SourceError, Unreadable
 
 SOURCE = "live"
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def ask_all(
             vendor.pace.close("stopped before it was asked")
     for pool in pools:
         pool.shutdown(wait=interruption is None, cancel_futures=True)
-    answers = [(question, _answer(future)) for future, question in futures]
+    answers = [(question, _answer(question, future)) for future, question in futures]
     pieces: dict[str, list[pl.DataFrame]] = {"answers": [_noted(answers, asked_at, session_date)]}
     for _, served in answers:
         for part, frame in served.pieces.items():
@@ -90,7 +92,7 @@ class _Tally:
             self.on_answer(self.vendor.pace.vendor, len(self.done), len(self.vendor.questions), question.id)
 
 
-def _answer(future: Future[Served]) -> Served:
+def _answer(question: Question, future: Future[Served]) -> Served:
     """What the question brought; an error becomes an outcome without pieces."""
     if not future.done() or future.cancelled():
         return Served({}, outcome=NotAsked.outcome, detail="stopped before it was answered")
@@ -99,6 +101,7 @@ def _answer(future: Future[Served]) -> Served:
         return future.result()
     if isinstance(error, SourceError):
         return Served({}, outcome=error.outcome, detail=str(error))
+    LOG.debug("%s %s", question.dataset, question.id, exc_info=error)
     return Served({}, outcome=Unreadable.outcome, detail=f"{type(error).__name__} while reading the answer")
 
 

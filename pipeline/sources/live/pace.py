@@ -126,8 +126,7 @@ class Pace:
             try:
                 answer = call()
             except RateLimited as error:
-                self._pause(error)
-                if attempt == ATTEMPTS or self.closed is not None:
+                if not self._pause(error) or attempt == ATTEMPTS:
                     raise
             except (Unreachable, Unreadable) as error:
                 self._missed(error)
@@ -162,24 +161,29 @@ class Pace:
         if is_down:
             self.close(f"{FAILURES_IN_A_ROW} requests in a row failed, the last with: {error}")
 
-    def _pause(self, error: RateLimited) -> None:
-        """Let everybody wait before the next request; a run without patience left asks nothing more.
+    def _pause(self, error: RateLimited) -> bool:
+        """Let everybody wait before the next request; FALSE: the run has no patience left for that.
 
-        A 429 of a request sent before the pause began does not prolong it.
+        A 429 of a request sent before the pause began does not prolong it. A vendor that has answered nothing since the
+        last pause, or asks for more than a run waits, is not asked again.
         """
         with self._lock:
             now = self._clock.now()
             if now < self._resume_at:
-                return
+                return True
             doubled = FIRST_PAUSE * 2**self._pauses_in_a_row * jitter()
             seconds = doubled if error.retry_after is None else error.retry_after
-            is_patient = self._paused + seconds <= PAUSE_BUDGET
-            if is_patient:
+            if self._paused + seconds <= PAUSE_BUDGET:
                 self._paused += seconds
                 self._pauses_in_a_row += 1
                 self._resume_at = now + seconds
-        if not is_patient:
+                return True
+            is_firm = self._pauses_in_a_row > 0 or seconds > PAUSE_BUDGET
+        if is_firm:
             self.close(f"{error}; it would take longer than the {PAUSE_BUDGET / MINUTE:.0f} minutes that a run waits")
+        else:
+            self._missed(error)
+        return False
 
 
 def jitter() -> float:

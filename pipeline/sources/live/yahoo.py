@@ -83,7 +83,7 @@ def _prices(client: Client, symbol: str, known: pl.DataFrame | None, last_final:
     good = good.filter(pl.col("reason").is_null())
     outcome, detail = _completeness(good, known, last_final)
     return Served(
-        pieces={"prices": _captures(good, now), "rejects": _rejects(refused, now)},
+        pieces={"prices": _captures(good, now), **({"rejects": _rejects(refused, now)} if refused.height else {})},
         served_from=cast(dt.date | None, good["session_date"].min()) if start == FIRST_DAY else None,
         served_to=_newest(good) if good.height else None,
         outcome=outcome,
@@ -104,11 +104,11 @@ def _bars(frame: "pd.DataFrame", symbol: str, last_final: dt.date) -> pl.DataFra
     numbers = {name: frame[column].to_numpy(dtype=float) for name, column in columns.items()}
     bars = pl.DataFrame({"session_date": pl.Series(list(frame.index.date), dtype=pl.Date), **numbers})
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers]
+    absent = [pl.lit(None, pl.Float64).alias(name) for name in NUMBERS if name not in columns]
     return (
-        bars.with_columns(pl.lit(None, pl.Float64).alias(name) for name in NUMBERS if name not in columns)
-        .with_columns(*finite, symbol=pl.lit(symbol))
+        bars.filter(pl.col("session_date").is_between(FIRST_DAY, last_final))
+        .with_columns(*finite, *absent, symbol=pl.lit(symbol))
         .with_columns(split_ratio=pl.col("split_ratio").replace(0.0, 1.0))  # Yahoo writes 0 for none
-        .filter(pl.col("session_date").is_between(FIRST_DAY, last_final))
         .sort("session_date")
         .pipe(_gains_apart)
     )
@@ -130,11 +130,15 @@ def _splits_kept(bars: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame
 
     A split that was an error of Yahoo's goes: then what was captured before its day has the same closes too.
     """
-    if known is None or not (known["split_ratio"] != 1).any():
+    if known is None or bars.is_empty():
         return bars
-    stated = known.filter(pl.col("split_ratio").is_not_null()).sort("captured_at").unique("session_date", keep="last")
-    splits = stated.filter(pl.col("split_ratio") != 1).select("session_date", lost="split_ratio")
-    lost = bars.join(splits, on="session_date").filter(pl.col("split_ratio") == 1)
+    again = known.filter(pl.col("split_ratio").is_not_null() & (pl.col("session_date") >= _oldest(bars)))
+    if (again["split_ratio"] == 1).all():
+        return bars
+    splits = again.sort("captured_at").unique("session_date", keep="last").filter(pl.col("split_ratio") != 1)
+    lost = bars.filter(pl.col("split_ratio") == 1).join(
+        splits.select("session_date", lost="split_ratio"), on="session_date"
+    )
     kept = [split["session_date"] for split in lost.iter_rows(named=True) if _was_real(split, known)]
     return bars.with_columns(split_ratio=pl.when(~pl.col("session_date").is_in(kept)).then(pl.col("split_ratio")))
 
