@@ -35,6 +35,7 @@ from vendor_servers import (
     VendorServer,
     YahooServer,
 )
+from yfinance._http import new_session
 from yfinance.data import YfData
 from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError
 
@@ -68,6 +69,7 @@ def yahoo(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooServer]:
             monkeypatch.setattr(f"yfinance.{module}._BASE_URL_", server.url)
         monkeypatch.setattr(YfData, "_get_cookie_and_crumb", lambda self, timeout=30: (None, "basic"))
         monkeypatch.setitem(yf.config.debug.data, "hide_exceptions", False)
+        monkeypatch.setattr(YfData(), "_session", new_session())  # yfinance keeps the last one of the process
         YfData.cache_get.cache_clear()  # a port may be used again, and yfinance keeps answers by address
         yield server
 
