@@ -298,6 +298,18 @@ def test_a_value_received_on_its_release_evening_gets_its_true_date_from_a_key_t
         assert [row for row in vintages(run.rows()) if row[1] is not None] == UNRATE_VINTAGES
 
 
+def test_a_revised_series_cut_at_its_beginning_loses_nothing(tmp_path: Path) -> None:
+    """On 1 March FRED serves no observation before January any more, and withdraws none after it."""
+    cut_on = dt.date(2024, 3, 1)
+    whole = {NOV: 3.7, DEC: 3.8, JAN: 3.6, FEB: 3.9}
+    states = [(SECOND, whole), (cut_on, {JAN: 3.6, FEB: 3.9})]
+    with FredServer({"UNRATE": Series.of_states("UNRATE", states)}) as server:
+        run = Run(tmp_path, server)
+        assert run("UNRATE", NOW) == 4
+        assert vintages(run.rows()) == [(day, SECOND, value) for day, value in whole.items()]
+        assert macro(server, "UNRATE").served_from == JAN
+
+
 def test_a_newest_vintage_that_cannot_be_read_is_no_withdrawal(tmp_path: Path) -> None:
     with Rewritten({"UNRATE": UNRATE}, ('value="3.9"', 'value="n/a"')) as server:
         run = Run(tmp_path, server)
@@ -574,7 +586,6 @@ def test_a_fault_that_passes_costs_nothing_but_time(series_id: str, key: str | N
     [
         (Status(429), RateLimited, "HTTP 429"),
         (Status(500), Unreachable, "HTTP 500"),
-        (Status(403), Unreadable, "HTTP 403"),
         (Reset(), Unreachable, "connection"),
         (Empty(), Unreadable, "an empty answer"),
         (Html(), Unreadable, "a web page instead of data"),
@@ -599,12 +610,27 @@ def test_an_answer_of_the_api_that_is_always_cut_short_is_unreadable() -> None:
         assert server.count() == 4
 
 
-def test_the_last_line_of_a_csv_that_always_lacks_its_end_is_not_believed() -> None:
-    with Rewritten({"T10Y2Y": T10Y2Y}, ("-0.39\n", "-0.3")) as server:
+@pytest.mark.parametrize(("series_id", "key"), WAYS)
+def test_an_error_that_asking_again_does_not_change_is_not_asked_again(series_id: str, key: str | None) -> None:
+    with FredServer({"UNRATE": UNRATE, "T10Y2Y": T10Y2Y}, today=TODAY) as server:
+        server.inject(Status(403))
+        with pytest.raises(Unreadable, match="HTTP 403"):
+            macro(server, series_id, key=key)
+        assert server.count() == 1
+
+
+def test_a_mirror_that_does_not_end_its_last_line_is_believed() -> None:
+    with Rewritten({"T10Y2Y": T10Y2Y}, ("-0.39\n", "-0.39")) as server:
+        assert [value for _, value in values(macro(server, "T10Y2Y", key=None))] == [-0.4, None, -0.39]
+        assert server.count() == 1
+
+
+def test_a_csv_that_stops_long_ago_in_the_middle_of_a_line_is_not_believed_there() -> None:
+    with Rewritten({"T10Y2Y": T10Y2Y}, ("2024-02-29,-0.39\n", ""), ("2024-02-28,\n", "2022-02-28,-0.3")) as server:
         served = macro(server, "T10Y2Y", key=None)
         assert server.count() == 2
-    assert values(served) == [(dt.date(2024, 2, 27), -0.4), (dt.date(2024, 2, 28), None)]
-    assert served.pieces["rejects"]["excerpt"].to_list() == ["2024-02-29,?"]
+    assert values(served) == [(dt.date(2024, 2, 27), -0.4)]
+    assert served.pieces["rejects"]["excerpt"].to_list() == ["2022-02-28,?"]
     assert served.outcome == "incomplete"
 
 

@@ -1,6 +1,7 @@
 """FRED: macro series with every vintage where there is a key, else FRED's public CSV download. No Dagster."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -14,12 +15,13 @@ from pipeline.sources import Captured
 from pipeline.sources.live.asking import SOURCE, Question, Served
 from pipeline.sources.live.fred_client import BAD_REQUEST, Client, NoVintages, what_else
 from pipeline.sources.live.http import Session
-from pipeline.sources.live.pace import NoData, Pace, Unknown, Unreadable
+from pipeline.sources.live.pace import NoData, Pace, Rejected, Unknown, Unreadable
 
 VINTAGES_A_REQUEST = 2000  # FRED refuses a window that holds more
 FOREVER = dt.date(9999, 12, 31)  # FRED's realtime_end of a value that still holds
 VINTAGE_CLOCK = dt.time(0)  # New York; before all that was received on its day, or it would seem a repetition
 METADATA_DAYS = dt.timedelta(days=7)
+RECENT = dt.timedelta(days=400)  # the age of a newest observation; a cut falls anywhere in decades
 FURTHEST = dt.timedelta(days=366)  # an observation may lie ahead (a target rate), but not by more than a year
 NOT_FOUND = 404
 DATE = r"^\d{4}-\d{2}-\d{2}$"
@@ -81,7 +83,7 @@ def _described_since(answers: pl.DataFrame, since: dt.datetime) -> set[str]:
 def _from_csv(session: Session, url: str, series_id: str, now: dt.datetime) -> Served:
     """The newest values by FRED's public CSV download. FRED answers 404 for a series it does not know.
 
-    FRED ends its last line. An answer that does not is asked for once more: a mirror may write it so, and it is read.
+    FRED ends its last line. An answer that does not, and stops long ago, may have been cut: it is asked for once more.
     """
     has_been_cut = False
 
@@ -91,13 +93,21 @@ def _from_csv(session: Session, url: str, series_id: str, now: dt.datetime) -> S
         if response.status_code == NOT_FOUND:
             raise Unknown("FRED does not know the series")
         if response.status_code >= BAD_REQUEST:
-            raise Unreadable(f"HTTP {response.status_code}")
-        if not response.content.endswith(b"\n") and not has_been_cut:
+            raise Rejected(f"HTTP {response.status_code}")
+        if _may_be_cut(response.content, now) and not has_been_cut:
             has_been_cut = True
             raise Unreadable(what_else(response.content))
-        return _cells(response.content, series_id)
+        return _cells(response.content, series_id, now)
 
     return _latest([session.pace.ask(call)], series_id, f"fred csv {series_id}", now)
+
+
+def _may_be_cut(content: bytes, now: dt.datetime) -> bool:
+    """The last line lacks its end, and its date is not recent, as that of a mirror's last line is."""
+    last = content.rsplit(b"\n", 1)[-1].decode("utf-8", errors="replace")
+    found = re.search(r"\d{4}-\d{2}-\d{2}", last)
+    is_recent = found is not None and found[0] >= f"{(now - RECENT).date()}"
+    return not content.endswith(b"\n") and not is_recent
 
 
 def _from_api(client: Client, one: Series, newest: dt.date | None, now: dt.datetime) -> Served:
@@ -150,14 +160,22 @@ def _vintages(client: Client, series_id: str, newest: dt.date | None, now: dt.da
     windows = [(newest, FOREVER)] if newest else _windows(client.get_series_vintage_dates(series_id))
     pages = (page for window in windows for page in client.get_series_all_releases(series_id, *window))
     values, refused = _read(pages, now)
-    # beside a refused row it is not known whether a value ended, or that row went on with it
-    unsure = refused["observed_on"]
-    may_end = ~pl.col("observed_on").is_in(unsure.implode()) if unsure.null_count() == 0 else pl.lit(False)
-    rows = _changes(values, may_end).with_columns(
+    still = values.filter(pl.col("realtime_end") == FOREVER)
+    rows = _changes(values, _may_end(still, refused)).with_columns(
         captured_at=new_york_instant(pl.col("vintage_on"), VINTAGE_CLOCK).cast(UTC)
     )
-    still = values.filter(pl.col("realtime_end") == FOREVER)
     return _served(rows, still, refused, series_id, f"fred api {series_id}", now)
+
+
+def _may_end(still: pl.DataFrame, refused: pl.DataFrame) -> pl.Expr:
+    """Whether an ended value was withdrawn, and not the whole beginning of the series cut off: that deletes nothing.
+
+    Beside a refused row it is not known whether a value ended, or that row went on with it.
+    """
+    if refused["observed_on"].null_count():
+        return pl.lit(False)
+    is_served = pl.col("observed_on") >= still["observed_on"].min()
+    return is_served.fill_null(False) & ~pl.col("observed_on").is_in(refused["observed_on"].implode())
 
 
 def _windows(vintages: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
@@ -171,11 +189,11 @@ def _windows(vintages: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
 # how it is read
 
 
-def _cells(content: bytes, series_id: str) -> pl.DataFrame:
+def _cells(content: bytes, series_id: str, now: dt.datetime) -> pl.DataFrame:
     """Split FRED's CSV into text: date and value, NULL where a line has no such cell.
 
     Columns are found by name. Lines are split by hand: CSV readers take a missing cell for an empty one. A last line
-    without an end may have been cut, so its value is not believed.
+    that may have been cut is not believed.
     """
     header, *lines = content.decode("utf-8-sig", errors="replace").splitlines() or [""]
     if not header or "<" in header:
@@ -185,7 +203,7 @@ def _cells(content: bytes, series_id: str) -> pl.DataFrame:
     values = [place for place, name in enumerate(names) if name == series_id or name.lower() == VALUE_COLUMN]
     if len(names) != 2 or len(days) != 1 or len(values) != 1:
         raise Unreadable(f"columns other than a date and {series_id}")
-    if lines and not content.endswith(b"\n"):
+    if lines and _may_be_cut(content, now):
         lines[-1] = lines[-1].split(",")[0]
     cells = pl.col("line").str.splitn(",", 2).struct.rename_fields(["0", "1"])
     rows = pl.DataFrame({"line": lines}, schema={"line": pl.String}).filter(pl.col("line") != "")
@@ -280,6 +298,7 @@ def _served(
 ) -> Served:
     """Shape `rows` as captures; `served` is what FRED serves at this time, whether it is new or not."""
     source = {"source": pl.lit(SOURCE), "origin": pl.lit(origin)}
+    valued = served.filter(pl.col("value").is_not_null())["observed_on"]
     macro = rows.with_columns(
         **source, series_id=pl.lit(series_id), is_vintage=pl.col("vintage_on").is_not_null()
     ).select(raw.MacroCapture.column_names())
@@ -291,8 +310,8 @@ def _served(
     ).select(raw.Reject.column_names())
     return Served(
         {"macro": macro, "rejects": rejects},
-        served_from=served["observed_on"].min(),  # type: ignore[arg-type]
-        served_to=served.filter(pl.col("value").is_not_null())["observed_on"].max(),  # type: ignore[arg-type]
+        served_from=valued.min(),  # type: ignore[arg-type]
+        served_to=valued.max(),  # type: ignore[arg-type]
         outcome="incomplete" if refused.height else "ok",
         detail=f"rows refused: {refused.height}, first: {refused['reason'][0]}" if refused.height else None,
     )

@@ -10,7 +10,7 @@ import fredapi
 import polars as pl
 
 from pipeline.sources.live.http import Session
-from pipeline.sources.live.pace import NoData, Refused, SourceError, Unknown, Unreadable
+from pipeline.sources.live.pace import NoData, Refused, Rejected, SourceError, Unknown, Unreadable
 
 KEY_PAGE = "https://fred.stlouisfed.org/docs/api/api_key.html"
 ANSWERS = ("seriess", "observations", "vintage_dates")  # root elements; "seriess" is how FRED spells it
@@ -116,7 +116,7 @@ class Client(fredapi.Fred):
     def _error(self, status: int, root: Any) -> SourceError:
         """Turn FRED's own words into the kind of error they mean."""
         if root is None or root.tag != "error":
-            return Unreadable(f"HTTP {status}")
+            return Rejected(f"HTTP {status}")
         message = " ".join(root.get("message", "").split())
         if "api_key" in message:
             return Refused(f"FRED refused the key in FRED_API_KEY: get one at {KEY_PAGE}, or unset it to use the CSV")
@@ -124,7 +124,7 @@ class Client(fredapi.Fred):
             return NoVintages("ALFRED has no vintages of the series")
         if "series does not exist" in message:
             return Unknown("FRED does not know the series")
-        return Unreadable(f"HTTP {status}: {message.replace(self.api_key, '...')[:LONGEST_MESSAGE]}")
+        return Rejected(f"HTTP {status}: {message.replace(self.api_key, '...')[:LONGEST_MESSAGE]}")
 
 
 def _parse(content: bytes) -> ET.Element | None:

@@ -31,9 +31,8 @@ class Session(requests.Session):
             Unreachable: no answer, a broken one, or a server error.
             NotAsked: the vendor is not asked any more in this run.
         """
-        self.pace.admit()
         try:
-            response = super().request(method, url, *args, **options)
+            response = self.send(method, url, *args, **options)
         except requests.exceptions.RequestException as error:
             raise Unreachable(_kind(error)) from None
         if response.status_code == TOO_MANY_REQUESTS:
@@ -41,6 +40,14 @@ class Session(requests.Session):
         if response.status_code >= SERVER_ERROR:
             raise Unreachable(f"HTTP {response.status_code}")
         return response
+
+    def send(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
+        """Send one request when the pace admits it; what curl raises and what the status says is the caller's."""
+        slot = self.pace.admit()
+        try:
+            return super().request(method, url, *args, **options)
+        finally:
+            self.pace.over(slot)
 
 
 def _kind(error: requests.exceptions.RequestException) -> str:

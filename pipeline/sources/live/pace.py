@@ -3,8 +3,8 @@
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 REQUESTS_A_MINUTE = 100  # FRED allows 120; Yahoo does not say
@@ -46,6 +46,10 @@ class Unreadable(SourceError):
     outcome = "unreadable"
 
 
+class Rejected(Unreadable):
+    """An error that asking again does not change: HTTP 400 or 404 without the vendor's own explanation."""
+
+
 class Unknown(SourceError):
     """The vendor says that it does not know the symbol or series."""
 
@@ -82,6 +86,13 @@ class Clock:
         stop.wait(seconds)
 
 
+@dataclass(eq=False)
+class Slot:
+    """A request's place in the minute: the instant at which it was admitted, then the one at which it was over."""
+
+    at: float
+
+
 class Pace:
     """The pace of one vendor, shared by all threads of a run."""
 
@@ -92,14 +103,16 @@ class Pace:
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._sent: deque[float] = deque(maxlen=REQUESTS_A_MINUTE)
+        self._slots: list[Slot] = []
         self._resume_at = 0.0
         self._paused = 0.0
         self._pauses_in_a_row = 0
         self._failures_in_a_row = 0
 
-    def admit(self) -> None:
+    def admit(self) -> Slot:
         """Return when one more request may be sent: at most REQUESTS_A_MINUTE in any minute, none during a pause.
+
+        What counts is when it arrives, which is no later than its answer: give the slot to `over` then.
 
         Raises:
             NotAsked: the vendor is not asked any more in this run.
@@ -109,12 +122,20 @@ class Pace:
                 if self.closed is not None:
                     raise NotAsked(self.closed)
                 now = self._clock.now()
-                is_full = len(self._sent) == REQUESTS_A_MINUTE
-                ready = max(self._resume_at, self._sent[0] + MINUTE) if is_full else self._resume_at
+                self._slots = [slot for slot in self._slots if slot.at + MINUTE > now]
+                is_full = len(self._slots) >= REQUESTS_A_MINUTE
+                free_at = min(slot.at for slot in self._slots) + MINUTE if is_full else now
+                ready = max(self._resume_at, free_at)
                 if ready <= now:
-                    self._sent.append(now)
-                    return
+                    slot = Slot(now)
+                    self._slots.append(slot)
+                    return slot
             self._clock.wait(self._stop, ready - now)
+
+    def over(self, slot: Slot) -> None:
+        """Note that an admitted request has been answered, or has failed."""
+        with self._lock:
+            slot.at = self._clock.now()
 
     def ask(self, call: Callable[[], Result]) -> Result:
         """Call until it answers, at most ATTEMPTS times.
@@ -128,6 +149,9 @@ class Pace:
             except RateLimited as error:
                 if not self._pause(error) or attempt == ATTEMPTS:
                     raise
+            except (Unknown, NoData, Rejected):
+                self._answered()
+                raise
             except (Unreachable, Unreadable) as error:
                 self._missed(error)
                 if attempt == ATTEMPTS:
@@ -135,9 +159,6 @@ class Pace:
                 self._clock.wait(self._stop, FIRST_DELAY * 2 ** (attempt - 1) * jitter())
             except Refused as error:
                 self.close(str(error))
-                raise
-            except (Unknown, NoData):
-                self._answered()
                 raise
             else:
                 self._answered()

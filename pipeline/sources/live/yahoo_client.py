@@ -13,7 +13,7 @@ from curl_cffi import requests
 
 from pipeline.settings import NEW_YORK, YAHOO_URL
 from pipeline.sources.live.http import TIMEOUT, Session
-from pipeline.sources.live.pace import NoData, Pace, SourceError, Unknown, Unreachable, Unreadable
+from pipeline.sources.live.pace import NoData, Pace, Rejected, SourceError, Unknown, Unreachable, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +59,8 @@ class YahooSession(Session):
         """
         if self._url != YAHOO_URL or self._has_no_cookie:
             raise requests.exceptions.DNSError("asked for data only")
-        self.pace.admit()
         try:
-            return requests.Session.request(self, method, url, *args, **options)
+            return self.send(method, url, *args, **options)
         except requests.exceptions.RequestException:
             self._has_no_cookie = True
             raise
@@ -72,14 +71,16 @@ def _description(response: Any) -> str:
     try:
         return str(response.json()["chart"]["error"]["description"])
     except (ValueError, KeyError, TypeError):
-        raise Unreadable(f"HTTP {NOT_FOUND} without Yahoo's explanation") from None
+        raise Rejected(f"HTTP {NOT_FOUND} without Yahoo's explanation") from None
 
 
 def _trouble(error: Exception, answer: Any) -> SourceError:
     """What an error of yfinance's means; it takes whatever holds no prices for Yahoo's word that there are none."""
     status, reason = _status(answer), getattr(error, "yahoo_reason", None)
-    if status >= CLIENT_ERROR and (reason is None or status in LOCKED_OUT):
+    if status in LOCKED_OUT:
         return Unreachable(f"HTTP {status}")
+    if status >= CLIENT_ERROR and reason is None:
+        return Rejected(f"HTTP {status}")
     if isinstance(error, _yfinance().exceptions.YFPricesMissingError) and (reason is not None or _has_result(answer)):
         return NoData(reason or "no bars for these days")
     return Unreadable(f"not Yahoo's chart format ({type(error).__name__})")
