@@ -103,7 +103,7 @@ def one_line_errors(debug: bool) -> Iterator[None]:
         err.print(f"[bold red]error:[/] {escape(_plain(error))}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        err.print("stopped; what was published before stays")
+        err.print("stopped; what has arrived is kept, what was published before stays")
         raise typer.Exit(130) from None
 
 
@@ -410,7 +410,7 @@ def status(
         out.print(f"[bold]macro[/]    {len(series)} series; newest observation of each:")
         _print_list("", series, shown)
         _print_list("missing (configured, nothing captured)", [f"{kind} {name}" for kind, name in found.missing], shown)
-        _print_list("not served when last asked", [_failing(one) for one in found.failing], shown)
+        _print_list("not served, or not in full, when last asked", [_failing(one) for one in found.failing], shown)
         _print_list("refused", [f"{origin}: {reason} ({n})" for origin, reason, n in found.rejects], shown)
         _print_list("changed by the source", [f"{name}: {n} values {kind}" for name, kind, n in found.edits], shown)
 

@@ -61,7 +61,7 @@ def ingest_assets(settings: Settings, config: Config, on_answer: OnAnswer | None
         added = {table: warehouse.append(table, getattr(batch, part), run_at=now) for table, part in PARTS.items()}
         if received.interruption is not None:
             raise received.interruption
-        _refuse_nothing(settings, batch)
+        _refuse_nothing(settings, batch, warehouse)
         warehouse.note("ingest", "captures", _figures(batch, added, time.perf_counter() - started))
         warehouse.on_table("raw")
         for table, rows in added.items():
@@ -84,12 +84,13 @@ def current_instant() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _refuse_nothing(settings: Settings, batch: Batch) -> None:
+def _refuse_nothing(settings: Settings, batch: Batch, warehouse: Warehouse) -> None:
     """A source that gave nothing at all must not become a publication."""
     if settings.source == "live":
         from pipeline.sources import live
 
-        why = live.lost(batch.answers)
+        has_prices = bool(warehouse.capture_files("price_captures"))
+        why = live.nothing_to_build(batch.answers, has_prices=has_prices)
         if why is not None:
             raise RotationError(f"{why}. What else arrived is kept, what was published before stays")
     if settings.folder is not None and batch.is_empty():

@@ -92,7 +92,7 @@ def fetch(
 
         return Received(sample.generate(until=calendar.last_final_session(now), captured_at=now))
     if settings.source == "live":
-        if settings.as_of is not None and captured("price_captures").height:
+        if settings.as_of is not None and any(captured(table).height for table in ("price_captures", "macro_captures")):
             return Received(Batch.of())
         from pipeline.sources import live
 

@@ -79,6 +79,14 @@ def false_print() -> pl.Expr:
     )
 
 
+def may_be_false_print() -> pl.Expr:
+    """TRUE for the newest bar of a symbol where only its next one can tell whether it is a false print."""
+    close, volume = pl.col("close"), pl.col("volume")
+    jump = (close / close.shift(1).over("symbol") - 1).abs()
+    is_newest = pl.int_range(pl.len()).over("symbol") == pl.len().over("symbol") - 1
+    return (is_newest & (pl.col("high") == pl.col("low")) & (volume > 0) & (jump > JUMP)).fill_null(False)
+
+
 @cache
 def _session_days() -> pl.Series:
     return sessions()["session_date"].implode()

@@ -408,7 +408,7 @@ def test_an_interrupted_build_says_that_it_stopped(
     monkeypatch.setattr("pipeline.warehouse.Warehouse.write", interrupt)
     result = rotation("build", "--source", "files", "--from", folder, "--home", tmp_path)
     assert result.exit_code == 130, result.output
-    assert result.stderr.strip() == "stopped; what was published before stays"
+    assert result.stderr.strip() == "stopped; what has arrived is kept, what was published before stays"
 
 
 # rollback

@@ -259,7 +259,10 @@ FAULTS: list[Fault] = [Status(429, retry_after=1), Status(429), Status(500), Res
 def test_with_half_the_requests_failing_every_good_row_is_there_and_the_rest_is_named(place: Place, seed: int) -> None:
     place.yahoo.fail_at_random(0.5, FAULTS, seed)
     place.fred.fail_at_random(0.5, FAULTS, seed + 100)
-    fetched, answers = fetch_only(place)
+    result = place.build()
+    fetched, answers = Warehouse(place.root), place.raw("answers")
+    served = answers.filter(pl.col("outcome") == "ok")["dataset"].to_list()
+    assert result.exit_code == (0 if "prices" in served else 1), result.output
     for dataset, part, column in (("prices", "price_captures", "symbol"), ("macro", "macro_captures", "series_id")):
         told = dict(answers.filter(pl.col("dataset") == dataset).select("id", "outcome").rows())
         assert set(told) == set(SYMBOLS if dataset == "prices" else SERIES)
@@ -289,19 +292,41 @@ def fetch_only(place: Place, now: dt.datetime = NOW, **more: Any) -> tuple[Wareh
     return warehouse, received.batch.answers
 
 
-def test_a_vendor_that_is_down_leaves_the_publication_and_keeps_what_the_other_gave(place: Place) -> None:
+def test_a_vendor_that_is_down_keeps_its_rows_and_the_other_is_published(place: Place) -> None:
+    succeeded(place.build())
+    place.at(NOW + dt.timedelta(days=3))
+    place.yahoo.inject(Status(503))
+    place.fred.replace(spread([*sessions(), dt.date(2024, 3, 4)]))
+    result = succeeded(place.build())
+    assert "prices IWM, SPY, QQQ: network (HTTP 503)" in result.stdout
+    assert place.ask("select count(*) from core.prices") == [(900,)]
+    assert place.ask("select max(observed_on) from core.macro_latest where series_id = 'T10Y2Y'") == [
+        (dt.date(2024, 3, 4),)
+    ]
+    assert "prices IWM: network since 2024-03-05 02:00 UTC (HTTP 503)" in place.rotation("status").stdout
+
+
+def test_when_nobody_answers_what_was_published_before_stays(place: Place) -> None:
     succeeded(place.build())
     published = place.record()["build_id"]
     place.at(NOW + dt.timedelta(days=3))
     place.yahoo.inject(Status(503))
-    place.fred.replace(spread([*sessions(), dt.date(2024, 3, 4)]))
+    place.fred.inject(Reset())
     result = place.build()
     assert result.exit_code == 1
     [line] = result.stderr.strip().splitlines()
-    assert "Yahoo Finance answered none of 3 questions" in line and "HTTP 503" in line
+    assert "Yahoo Finance answered none of 3 questions: HTTP 503; FRED answered none of 3 questions" in line
     assert "what was published before stays" in line
     assert place.record()["build_id"] == published
-    assert place.raw("macro_captures").filter(pl.col("captured_at") > NOW).height == 1
+
+
+def test_nothing_is_published_before_the_first_prices(place: Place) -> None:
+    place.yahoo.inject(Status(503))
+    result = place.build()
+    assert result.exit_code == 1
+    assert "Yahoo Finance answered none of 3 questions: HTTP 503" in result.stderr
+    assert place.raw("macro_captures").height > 0
+    assert "no prices have been captured yet" in place.build("--series", "UNRATE").stderr
 
 
 def test_a_wrong_key_is_said_once_and_shown_nowhere(place: Place) -> None:

@@ -535,8 +535,8 @@ def test_missing_days_are_named_and_come_later(tmp_path: Path) -> None:
         assert [day for day, _ in closes(batch)] == [DAYS[i] for i in (0, 1, 2, 4, 5, 6, 7, 8, 13, 14, 15)]
         server.heal()
         assert told(run(evening(DAYS[15], dt.time(22, 0)))) == [("IWM", "ok", None)]
-    assert run.added["price_captures"] == 4
-    assert run.prices()["session_date"] == [*DAYS[:3], *DAYS[4:16]]
+    assert run.added["price_captures"] == 5  # the day that had been missing before the overlap too
+    assert run.prices()["session_date"] == DAYS[:16]
 
 
 def test_a_fund_that_ended_says_no_data_and_is_delisted_after_five_sessions(tmp_path: Path) -> None:
@@ -609,6 +609,23 @@ def test_a_false_print_is_refused() -> None:
     (reason,) = batch.rejects["reason"]
     assert reason == "flat bar (open = high = low = close) that jumps 21 % and back by the next session"
     assert DAYS[3] not in batch.prices["session_date"].to_list()
+
+
+@pytest.mark.parametrize(("next_close", "stored"), [(104.0, False), (124.0, True)])
+def test_a_newest_bar_that_may_be_a_false_print_waits_for_its_next_one(
+    tmp_path: Path, next_close: float, stored: bool
+) -> None:
+    """It is flat, with volume, and 20 % above the bar before; the next one shows whether that was so."""
+    spike = dict.fromkeys(["open", "high", "low", "close"], 123.6)
+    prices = dict.fromkeys(["open", "close"], next_close) | {"high": next_close + 1, "low": next_close - 1}
+    with YahooServer({"IWM": fund(5).change(DAYS[3], **spike).change(DAYS[4], **prices)}) as server:
+        run = Run(tmp_path, server)
+        whole = server.data
+        server.data = {"IWM": whole["IWM"].until(DAYS[3])}
+        assert told(run(evening(DAYS[3]))) == [("IWM", "incomplete", "no bar for 2024-03-06")]
+        server.data = whole
+        run(evening(DAYS[4]))
+        assert (DAYS[3] in run.prices()["session_date"]) == stored
 
 
 def test_values_that_are_no_numbers_are_no_values() -> None:

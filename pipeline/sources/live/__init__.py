@@ -17,7 +17,7 @@ from pipeline.settings import Settings
 from pipeline.sources import Captured, OnAnswer, Received
 from pipeline.sources.live import fred, yahoo
 from pipeline.sources.live.asking import Vendor, ask_all
-from pipeline.sources.live.pace import Clock, Pace
+from pipeline.sources.live.pace import Clock, Pace, Refused
 
 YAHOO, FRED = "Yahoo Finance", "FRED"
 AT_ONCE = {YAHOO: 16, FRED: 8}
@@ -70,12 +70,24 @@ def _listed(name: str, known: object, file: str) -> str:
     return name
 
 
-def lost(answers: pl.DataFrame) -> str | None:
-    """Say which vendor answered nothing at all, and why; None: each did, or was not asked."""
-    for dataset, vendor in VENDORS.items():
-        asked = answers.filter(pl.col("dataset") == dataset)
-        failed = asked.filter(~pl.col("outcome").is_in(ANSWERED))
-        if failed.height and failed.height == asked.height:
-            reasons = failed.group_by("detail").len().sort("len", "detail", descending=[True, False])
-            return f"{vendor} answered none of {asked.height} questions: {reasons['detail'][0]}"
-    return None
+def nothing_to_build(answers: pl.DataFrame, *, has_prices: bool) -> str | None:
+    """Why this run must not become a publication; None: it may, with what failed named in it.
+
+    That is so when no vendor answered anything, when FRED refuses the key, which a person must mend, and before the
+    first prices.
+    """
+    asked = [(vendor, answers.filter(pl.col("dataset") == dataset)) for dataset, vendor in VENDORS.items()]
+    asked = [(vendor, rows) for vendor, rows in asked if rows.height]
+    lost = [why for vendor, rows in asked if (why := _lost(vendor, rows)) is not None]
+    is_refused = (answers["outcome"] == Refused.outcome).any()
+    if lost and (len(lost) == len(asked) or is_refused or not has_prices):
+        return "; ".join(lost)
+    return None if has_prices else "no prices have been captured yet: run it once for all symbols"
+
+
+def _lost(vendor: str, answers: pl.DataFrame) -> str | None:
+    """Say that a vendor answered nothing at all, with its most frequent reason."""
+    if answers["outcome"].is_in(ANSWERED).any():
+        return None
+    reasons = answers.group_by("detail").len().sort("len", "detail", descending=[True, False])
+    return f"{vendor} answered none of {answers.height} questions: {reasons['detail'][0]}"

@@ -17,7 +17,7 @@ from pipeline.config import Instrument
 from pipeline.contracts import raw
 from pipeline.settings import NEW_YORK, Settings
 from pipeline.sources import Captured
-from pipeline.sources.bars import NUMBERS, bar_fault, false_print
+from pipeline.sources.bars import NUMBERS, bar_fault, false_print, may_be_false_print
 from pipeline.sources.live.asking import SOURCE, Question, Served
 from pipeline.sources.live.pace import NoData, Pace, Unreadable
 from pipeline.sources.live.yahoo_client import Client
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OVERLAP = 10  # sessions before the newest captured bar that are fetched again, to see what the source changed
+YEAR = 252  # sessions in which a missing bar is asked for again
 CONTRACTS = 13  # fed funds futures: the current month and the next twelve
 MONTH_CODES = "FGHJKMNQUVXZ"  # of futures contracts, January to December
 COLUMNS = {
@@ -67,7 +68,7 @@ def _by_symbol(captures: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def _prices(client: Client, symbol: str, known: pl.DataFrame | None, last_final: dt.date, now: dt.datetime) -> Served:
     """Fetch what is new, or everything where nothing is known yet or the source has changed what is."""
-    start = FIRST_DAY if known is None else _sessions_before(_newest(known), OVERLAP)
+    start = FIRST_DAY if known is None else _start(known)
     bars = _bars(client.history(symbol, start), symbol, last_final).pipe(_splits_kept, known)
     if known is not None:
         # whether a capital gain is inside the dividend shows beside the bar before, which the first of a part lacks
@@ -80,7 +81,8 @@ def _prices(client: Client, symbol: str, known: pl.DataFrame | None, last_final:
     refused = pl.concat([judged, good]).filter(
         pl.col("reason").is_not_null() & ~pl.all_horizontal(pl.col(name).is_null() for name in ("open", "close"))
     )
-    good = good.filter(pl.col("reason").is_null())
+    # a doubtful newest bar waits for its next one: the captures would keep it for ever
+    good = good.filter(pl.col("reason").is_null()).filter(~may_be_false_print())
     outcome, detail = _completeness(good, known, last_final)
     return Served(
         pieces={"prices": _captures(good, now), **({"rejects": _rejects(refused, now)} if refused.height else {})},
@@ -89,6 +91,15 @@ def _prices(client: Client, symbol: str, known: pl.DataFrame | None, last_final:
         outcome=outcome,
         detail=detail,
     )
+
+
+def _start(known: pl.DataFrame) -> dt.date:
+    """OVERLAP sessions before the newest captured bar, or the oldest session of the last year that has no bar yet."""
+    newest = _newest(known)
+    year = max(_oldest(known), _sessions_before(newest, YEAR))
+    have = set(known.filter(pl.col("session_date") >= year)["session_date"])
+    missing = [day for day in _sessions_from(year, newest) if day not in have]
+    return min([*missing[:1], _sessions_before(newest, OVERLAP)])
 
 
 def _bars(frame: "pd.DataFrame", symbol: str, last_final: dt.date) -> pl.DataFrame:
@@ -243,7 +254,11 @@ def _settlement(client: Client, contract: str, last_final: dt.date, now: dt.date
     if row.is_empty():
         return Served({}, outcome=NoData.outcome, detail=f"no settlement for {last_final}")
     settled = row.with_columns(
-        contract=pl.lit(contract), open_interest=pl.lit(None, pl.Float64), origin=CHART_ORIGIN, **_stamp(now)
+        contract=pl.lit(contract),
+        volume=pl.when(pl.col("volume") >= 0).then(pl.col("volume")),
+        open_interest=pl.lit(None, pl.Float64),
+        origin=CHART_ORIGIN,
+        **_stamp(now),
     ).select(raw.FuturesCapture.column_names())
     return Served({"futures": settled}, served_to=last_final)
 
