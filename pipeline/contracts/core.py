@@ -142,8 +142,8 @@ class SourceStatus(Table):
     served_from = day("First day of the newest whole history served; NULL: no answer told.")
     served_to = day("Last day of the newest answer that told; NULL: none did.")
     sessions_in_agreement = count(
-        "Sessions since the thing was last served on which the source said that there is nothing (unknown or no_data); "
-        "failures that say nothing about it do not count.",
+        "Sessions since the thing was last served on which the source said that there is nothing (unknown or no_data) "
+        "and served something else of the dataset; failures that say nothing about it do not count.",
         nullable=False,
     )
     is_delisted = flag(

@@ -15,7 +15,8 @@ DELISTED_SESSIONS = 5  # one day's "unknown" may be a holiday, a filter on the w
 def source_status(answers: pl.DataFrame, prices: pl.DataFrame, as_of: dt.datetime | None = None) -> pl.DataFrame:
     """Compute core.source_status from raw.answers and raw.price_captures, sorted by key.
 
-    An answer that repeats the one before it, of the same session, was not kept: sessions are counted, not answers. Of
+    An answer that repeats the one before it, of the same session, was not kept: sessions are counted, not answers; and
+    only those on which something else was served, as a source that stands still has nothing new of anything. Of
     copies of one instant the one that serves most comes last. A symbol that never had a bar is not delisted, it may be
     a spelling mistake.
     """
@@ -23,9 +24,12 @@ def source_status(answers: pl.DataFrame, prices: pl.DataFrame, as_of: dt.datetim
         answers, prices = (frame.filter(pl.col("captured_at") <= as_of) for frame in (answers, prices))
     served = pl.col("outcome").is_in(SERVED)
     since_served = ~served & (served.cum_sum() == served.sum())
-    says_nothing_there = since_served & pl.col("outcome").is_in(NOTHING_THERE)
+    says_nothing_there = since_served & pl.col("outcome").is_in(NOTHING_THERE) & pl.col("other_served")
+    asked_for = ["dataset", "session_date"]
+    ids_served = pl.col("id").filter(served).n_unique().over(asked_for)
     known = (
-        answers.sort(*KEY, "captured_at", "served_from", descending=[False, False, False, True], maintain_order=True)
+        answers.with_columns(other_served=ids_served > served.any().over(*asked_for, "id").cast(pl.UInt32))
+        .sort(*KEY, "captured_at", "served_from", descending=[False, False, False, True], maintain_order=True)
         .group_by(KEY, maintain_order=True)
         .agg(
             pl.col("outcome", "detail").last(),

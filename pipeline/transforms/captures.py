@@ -3,13 +3,15 @@
 One file alone cannot show that its closes are on another split basis, dividend-adjusted, or wrong; two copies can.
 """
 
+import datetime as dt
+
 import polars as pl
 
 from pipeline.calendar import new_york_day
 
 KEY = ["symbol", "session_date"]
 BAR = ["open", "high", "low", "close"]
-COMPARED = [*BAR, "dividend", "split_ratio"]
+COMPARED = [*BAR, "dividend", "capital_gain", "split_ratio"]
 VENDOR_NOISE = 1e-5  # relative; prices this near are the same
 HALF_A_CENT = 0.00501  # copies rounded to cents differ by up to this
 SPLIT_RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 1.5, 1.25)
@@ -18,16 +20,19 @@ ADJUSTED_BARS = 60  # bars that differ: a quarter's, as far as one distribution 
 SPLIT_BARS = 10  # bars that differ: as many as an incremental download overlaps
 SPLIT_MAJORITY = 0.9  # share of the differing bars that show the ratio; the others were corrected besides
 SPLIT_TOLERANCE = 1e-3  # closes of a copy rounded to cents scatter this much around the ratio
+ALREADY_REPORTED = dt.timedelta(days=5)  # a source may date a split, or restate its history for it, a few days off
+IS_LIVE = pl.col("source") == "live"  # its closes are unadjusted, and a copy holds only the bars that changed
 
 
 def on_newest_split_basis(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     """Bring older copies of a symbol to the split basis of its newest one.
 
-    What was captured before a known split cannot be on the basis after it. Other changes of basis show when a later
-    copy's closes differ from the earlier one's by one and the same plausible split ratio: then everything captured
-    before is multiplied by it (volumes divided). These are applied oldest first, because each moves the basis that the
-    next is compared with; the loop runs once per split. A copy counts once: where it agrees with one older copy and
-    not with another, it would else be applied back and forth for ever. All rows moved are flagged `split_basis`.
+    What was captured before a known split is on the basis before it, unless its closes show that the source had
+    restated them early. Other changes of basis show when a later copy's closes differ from the earlier one's by one and
+    the same plausible split ratio: then everything captured before is multiplied by it (volumes divided). These are
+    applied oldest first, because each moves the basis that the next is compared with; the loop runs once per split. A
+    copy counts once: where it agrees with one older copy and not with another, it would else be applied back and forth
+    for ever. All rows moved are flagged `split_basis`.
 
     Args:
         splits: known splits: symbol, split_on, ratio.
@@ -46,7 +51,7 @@ def on_newest_split_basis(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.Da
 def _across_known_splits(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
     newest = captures.group_by("symbol").agg(newest=pl.col("captured_at").max())
     crossed = (
-        captures.select("symbol", "captured_at")
+        captures.select(COPY)
         .unique()
         .join(splits, on="symbol")
         .join(newest, on="symbol")
@@ -54,12 +59,47 @@ def _across_known_splits(captures: pl.DataFrame, splits: pl.DataFrame) -> pl.Dat
             (new_york_day(pl.col("captured_at")) < pl.col("split_on"))
             & (new_york_day(pl.col("newest")) >= pl.col("split_on"))
         )
-        .group_by("symbol", "captured_at")
-        .agg(factor=1 / pl.col("ratio").product())
     )
     if not crossed.height:
         return captures
-    return _multiplied(captures.join(crossed, on=["symbol", "captured_at"], how="left", maintain_order="left"))
+    factors = (
+        crossed.join(_restated_early(captures, crossed), on=[*COPY, "split_on"], how="anti")
+        .group_by(COPY)
+        .agg(factor=1 / pl.col("ratio").product())
+    )
+    return _multiplied(captures.join(factors, on=COPY, how="left", maintain_order="left"))
+
+
+def _restated_early(captures: pl.DataFrame, crossed: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `crossed` (copies, and splits after them) where the copy is on the basis after the split already.
+
+    Shown by the copy's newest close and the first one since the split, as they were captured: their ratio is nearer to
+    1 than to the split's. A copy may hold nothing but an old bar corrected, at another level of prices: that shows
+    nothing.
+    """
+    captured_on = new_york_day(pl.col("captured_at"))
+    shortly_before = crossed.filter(pl.col("split_on") - captured_on <= ALREADY_REPORTED)
+    before = (
+        shortly_before.join(captures.select(*COPY, "session_date", "close"), on=COPY)
+        .filter(
+            (pl.col("session_date") < pl.col("split_on")) & (captured_on - pl.col("session_date") <= ALREADY_REPORTED)
+        )
+        .group_by(*COPY, "split_on", "ratio")
+        .agg(before=pl.col("close").sort_by("session_date", "close").last())
+    )
+    since = (
+        before.select("symbol", "split_on")
+        .unique()
+        .join(captures.select("symbol", "captured_at", "session_date", "close"), on="symbol")
+        .filter((pl.col("session_date") >= pl.col("split_on")) & (captured_on >= pl.col("split_on")))
+        .group_by("symbol", "split_on")
+        # of a bar's copies the oldest, as a later one may be on the basis after another split; closes for a fixed order
+        .agg(since=pl.col("close").sort_by("session_date", "captured_at", "close").first())
+    )
+    ratio = pl.col("before") / pl.col("since")
+    return before.join(since, on=["symbol", "split_on"]).filter(
+        ratio.log().abs() < (ratio / pl.col("ratio")).log().abs()
+    )
 
 
 def _multiplied(captures: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +119,7 @@ def flagged(flags: pl.Expr, name: str, where: pl.Expr) -> pl.Expr:
 def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
     """One row per price that a later capture changed beyond vendor noise, in the shape of core.capture_edits.
 
-    Copies of one instant may differ; none of them is later.
+    Copies of one instant may differ; none of them is later. What the live source changes is never `adjusted`.
 
     Args:
         captures: raw.price_captures, as captured (not rebased), so that a change of split basis shows.
@@ -94,6 +134,7 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
             "captured_at",
             "old_captured_at",
             "origin",
+            "source",
             column_name=pl.lit(name),
             old_value=f"old_{name}",
             new_value=name,
@@ -112,7 +153,9 @@ def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
             old_captured_at="old_captured_at",
             old_value="old_value",
             new_value="new_value",
-            kind=pl.col("kind").fill_null("revised"),
+            kind=pl.when(IS_LIVE & (pl.col("kind") == "adjusted"))
+            .then(pl.lit("revised"))
+            .otherwise(pl.col("kind").fill_null("revised")),
             origin="origin",
         )
         .sort("id", "observed_on", "column_name", "captured_at")
@@ -123,7 +166,8 @@ def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
     """Copies whose closes are dividend-adjusted, seen by comparison with another copy of the symbol.
 
     An adjusted copy differs on all bars before its last distribution. Where few bars differ, and few of the copy's
-    own up to the last of them, they were corrected: the rest of the copy, often all there is, must stay.
+    own up to the last of them, they were corrected: the rest of the copy, often all there is, must stay. A copy of the
+    live source is never adjusted: its few bars all differ, as that is why they were kept.
 
     Args:
         captures: on one split basis.
@@ -143,7 +187,8 @@ def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
         differing="differing",
     )
     own_bars = (
-        captures.join(shown, on=COPY)
+        captures.filter(~IS_LIVE)
+        .join(shown, on=COPY)
         .filter(pl.col("session_date") <= pl.col("up_to"))
         .group_by(*COPY, "up_to", "differing")
         .agg(bars=pl.len())

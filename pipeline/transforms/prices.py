@@ -9,10 +9,16 @@ import polars as pl
 from pipeline.calendar import new_york_day
 from pipeline.config import Instrument
 from pipeline.contracts import core
-from pipeline.transforms.captures import COPY, KEY, adjusted_copies, flagged, on_newest_split_basis
+from pipeline.transforms.captures import (
+    ALREADY_REPORTED,
+    COPY,
+    KEY,
+    adjusted_copies,
+    flagged,
+    on_newest_split_basis,
+)
 
 ROW = [*KEY, "captured_at", "origin"]  # one bar of one copy
-ALREADY_REPORTED = dt.timedelta(days=5)  # a source that reports a split may date it a few days off
 
 
 class Prices(NamedTuple):

@@ -540,15 +540,17 @@ def test_missing_days_are_named_and_come_later(tmp_path: Path) -> None:
 
 
 def test_a_fund_that_ended_says_no_data_and_is_delisted_after_five_sessions(tmp_path: Path) -> None:
-    with YahooServer({"IWM": fund(15)}) as server:
-        run = Run(tmp_path, server)
+    with YahooServer({"IWM": fund(15), "SPY": fund(25, "SPY")}) as server:
+        run = Run(tmp_path, server, "IWM", "SPY")
         said, delisted = [], []
         for day in DAYS[14:21]:
-            said.append(told(run(evening(day)))[0][1])
+            said.append(dict(run(evening(day)).answers.select("id", "outcome").rows()))
             status = source_status(run.warehouse.captures("answers"), run.captures())
-            delisted.append(status["is_delisted"].item())
-    assert said == ["ok"] + ["no_data"] * 6
-    assert delisted == [False] * 5 + [True] * 2
+            delisted.append(dict(status.select("id", "is_delisted").rows()))
+    assert [one["IWM"] for one in said] == ["ok"] + ["no_data"] * 6
+    assert [one["IWM"] for one in delisted] == [False] * 5 + [True] * 2
+    assert {one["SPY"] for one in said} == {"ok"}
+    assert {one["SPY"] for one in delisted} == {False}
 
 
 def test_keys_in_another_order_say_the_same() -> None:
@@ -849,7 +851,7 @@ def test_half_the_requests_fail_and_a_second_run_completes_the_first(tmp_path: P
         whole = {symbol for symbol, outcome in outcomes.items() if outcome == "ok"}
         assert list(outcomes) == symbols
         assert 0 < len(whole) < len(symbols)
-        assert set(outcomes.values()) <= {"ok", "rate_limit", "network", "unreadable"}
+        assert set(outcomes.values()) <= {"ok", "rate_limit", "network", "unreadable", "not_asked"}
         assert dict(run.captures().group_by("symbol").len().rows()) == dict.fromkeys(whole, 25)
         server.heal()
         assert {outcome for _, outcome, _ in told(run(evening(LAST, dt.time(22, 0))))} == {"ok"}

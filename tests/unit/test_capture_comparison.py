@@ -26,6 +26,10 @@ def copy(captured_at: dt.datetime, *closes: float | None, first: int = 0, **opti
     return price_captures("A", days, captured_at=captured_at, **options)
 
 
+def live(capture: pl.DataFrame) -> pl.DataFrame:
+    return capture.with_columns(source=pl.lit("live"))
+
+
 def known_splits(*splits: tuple[dt.date, float], symbol: str = "A") -> pl.DataFrame:
     return pl.DataFrame([(symbol, *split) for split in splits], schema=SPLIT_SCHEMA, orient="row")
 
@@ -243,6 +247,92 @@ def test_a_copy_of_the_splits_day_may_still_be_on_the_old_basis():
     assert list(found.values()) == [50.0, 51.0, 50.0, 51.0, 52.0, 50.0, 51.0, 52.0]
 
 
+EVE, SPLIT_DAY, DAY_AFTER = (
+    dt.datetime.combine(session(i), dt.time(22), dt.UTC) for i in (9, 10, 11)
+)  # Friday, Monday 2001-01-15, Tuesday
+
+
+def of_the_eve(
+    close: float, ratio: float, *later: pl.DataFrame, at: dt.datetime = EVE, first: int = 9, **options
+) -> float:
+    """The close of one bar, of session `first`, captured before the split of session 10."""
+    captures = pl.concat([copy(at, close, first=first, **options), *later])
+    return on_newest_split_basis(captures, known_splits((session(10), ratio)))["close"][0]
+
+
+@pytest.mark.parametrize(
+    ("close", "ratio", "day", "expected"),
+    [
+        (111.0, 2.0, 56.0, 55.5),
+        (55.5, 2.0, 56.0, 55.5),
+        (111.0, 0.25, 440.0, 444.0),
+        (444.0, 0.25, 440.0, 444.0),
+        # the root of 2 times 56 is 79.2
+        (79.0, 2.0, 56.0, 79.0),
+        (79.4, 2.0, 56.0, 39.7),
+        # the root of a quarter times 440 is 220
+        (221.0, 0.25, 440.0, 221.0),
+        (219.0, 0.25, 440.0, 876.0),
+    ],
+)
+def test_the_bar_of_the_splits_day_shows_the_basis_of_the_eve(close: float, ratio: float, day: float, expected: float):
+    assert of_the_eve(close, ratio, copy(SPLIT_DAY, day, first=10)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("at", "session_of_bar", "expected"),
+    [
+        (dt.datetime(2001, 1, 10, 22, tzinfo=dt.UTC), 7, 55.0),  # five days before: looked at
+        (dt.datetime(2001, 1, 10, 4, tzinfo=dt.UTC), 6, 27.5),  # the evening of 9 January in New York: six days
+        (EVE, 5, 55.0),  # its newest bar is of Monday, four days before
+        (EVE, 4, 27.5),  # an older bar, corrected alone, is of another level of prices
+    ],
+)
+def test_only_what_was_captured_shortly_before_a_split_is_looked_at(
+    at: dt.datetime, session_of_bar: int, expected: float
+):
+    assert of_the_eve(55.0, 2.0, copy(SPLIT_DAY, 56.0, first=10), at=at, first=session_of_bar) == expected
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ((copy(DAY_AFTER, 54.0, first=11),), 55.0),  # no bar of the day itself
+        ((copy(SPLIT_DAY, 54.0, first=8),), 27.5),  # a bar before the split, captured after it, says nothing
+        ((copy(SPLIT_DAY, 54.0, first=10), copy(MARCH, 13.5, first=10)), 55.0),  # another split since
+        ((copy(EVE, 27.0, first=10), copy(SPLIT_DAY, 54.0, first=10)), 55.0),  # captured before its day: misdated
+        ((copy(SPLIT_DAY, 27.0, first=10), copy(DAY_AFTER, 54.0, first=11)), 27.5),  # the first one counts
+        ((price_captures("B", {session(10): 54.0}, captured_at=SPLIT_DAY), copy(SPLIT_DAY, 5.0, first=0)), 27.5),
+    ],
+)
+def test_the_first_bar_since_a_split_shows_the_basis_before(later: tuple[pl.DataFrame, ...], expected: float):
+    assert of_the_eve(55.0, 2.0, *later) == expected
+
+
+def test_the_newest_bar_of_the_eves_copy_is_compared():
+    # session 8 fell from 84 to 55: its bar alone would be nearer to the other basis
+    captures = pl.concat([copy(EVE, 84.0, 55.0, first=8), copy(SPLIT_DAY, 56.0, first=10)])
+    for rows in (captures, captures.reverse()):
+        table = on_newest_split_basis(rows, known_splits((session(10), 2.0))).sort("session_date")
+        assert table["close"].to_list() == [84.0, 55.0, 56.0]
+
+
+def test_two_copies_of_one_instant_are_looked_at_apart():
+    copies = copy(EVE, 111.0, first=9, origin="old.csv"), copy(EVE, 55.0, first=8, origin="new.csv")
+    table = on_newest_split_basis(
+        pl.concat([*copies, copy(SPLIT_DAY, 56.0, first=10)]), known_splits((session(10), 2.0))
+    )
+    assert table["close"].to_list() == [55.5, 55.0, 56.0]
+
+
+def test_a_copy_restated_for_one_split_is_divided_for_the_next():
+    # 2 for 1 on session 10, known to the eve's copy, and 5 for 1 a month later
+    month_later = dt.datetime(2001, 2, 15, 22, tzinfo=dt.UTC)
+    captures = pl.concat([copy(EVE, 55.0, first=9), copy(SPLIT_DAY, 56.0, first=10), copy(month_later, 11.0, first=33)])
+    splits = known_splits((session(10), 2.0), (month_later.date(), 5.0))
+    assert on_newest_split_basis(captures, splits)["close"].to_list() == pytest.approx([11.0, 11.2, 11.0])
+
+
 # --- adjusted copies ------------------------------------------------------------------------------------------------
 
 
@@ -277,6 +367,21 @@ def test_other_differences_are_no_adjustment(newer: tuple[float, ...]):
     assert adjusted_copies(pl.concat([copy(JANUARY, *[100.0] * 6), copy(FEBRUARY, *newer)])).is_empty()
 
 
+@pytest.mark.parametrize("is_newer", [True, False])
+@pytest.mark.parametrize("is_beside_live", [True, False])
+def test_a_live_copy_is_never_adjusted(is_newer: bool, is_beside_live: bool):
+    lower = live(copy(FEBRUARY, 90.0, 95.0, 100.0))
+    plain = copy(JANUARY if is_newer else MARCH, 100.0, 100.0, 100.0)
+    assert adjusted_copies(pl.concat([lower, live(plain) if is_beside_live else plain])).is_empty()
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_a_file_is_adjusted_beside_a_live_copy(is_newer: bool):
+    lower = copy(MARCH if is_newer else JANUARY, 90.0, 95.0, 100.0)
+    found = adjusted_copies(pl.concat([live(copy(FEBRUARY, 100.0, 100.0, 100.0)), lower]))
+    assert found["captured_at"].to_list() == [MARCH if is_newer else JANUARY]
+
+
 # --- edits ----------------------------------------------------------------------------------------------------------
 
 
@@ -294,6 +399,26 @@ def test_an_edit_says_what_kind_of_change_it_is():
     assert {row[3] for row in split} == {"split"}
     adjusted = edits(copy(JANUARY, 100.0, 100.0, 100.0), copy(FEBRUARY, 90.0, 95.0, 100.0))
     assert {row[3] for row in adjusted} == {"adjusted"}
+
+
+@pytest.mark.parametrize(
+    ("old_is_live", "new_is_live", "kind"),
+    [(True, True, "revised"), (False, True, "revised"), (True, False, "adjusted"), (False, False, "adjusted")],
+)
+@pytest.mark.parametrize("is_downwards", [True, False])
+def test_the_live_source_revises_and_does_not_adjust(
+    old_is_live: bool, new_is_live: bool, kind: str, is_downwards: bool
+):
+    closes = [(100.0, 100.0, 100.0), (90.0, 95.0, 100.0)]
+    old, new = closes if is_downwards else reversed(closes)
+    copies = copy(JANUARY, *old), copy(FEBRUARY, *new)
+    found = edits(*(live(one) if yes else one for one, yes in zip(copies, (old_is_live, new_is_live), strict=True)))
+    assert {row[3] for row in found} == {kind}
+
+
+def test_the_live_source_may_split():
+    found = edits(live(copy(JANUARY, 100.0, 110.0)), live(copy(FEBRUARY, 50.0, 55.0)))
+    assert {row[3] for row in found} == {"split"}
 
 
 def test_every_change_is_against_the_capture_before_it():
@@ -328,6 +453,15 @@ def test_a_dividend_that_appears_or_vanishes_is_an_edit_and_silence_is_not():
     assert edits(
         copy(JANUARY, 100.0, dividend={session(0): 0.3}), copy(FEBRUARY, 100.0, dividend={}), column="dividend"
     ) == [(session(0), 0.3, 0.0, "revised")]
+
+
+def test_a_capital_gain_that_arrives_late_is_an_edit_and_silence_is_not():
+    none, paid = copy(JANUARY, 100.0, capital_gain={}), copy(FEBRUARY, 100.0, capital_gain={session(0): 1.5})
+    silent = {at: copy(at, 100.0, capital_gain=None) for at in (JANUARY, MARCH)}
+    assert edits(none, paid, column="capital_gain") == [(session(0), 0.0, 1.5, "revised")]
+    assert edits(none, paid, column="close") == []
+    assert edits(paid, silent[MARCH], column="capital_gain") == []
+    assert edits(silent[JANUARY], paid, column="capital_gain") == []
 
 
 @pytest.mark.parametrize("names", ["abc", "cba", "bca"])

@@ -28,6 +28,10 @@ def closes(*values: float | None) -> dict[dt.date, float]:
     return {session(i): value for i, value in enumerate(values) if value is not None}
 
 
+def live(capture: pl.DataFrame) -> pl.DataFrame:
+    return capture.with_columns(source=pl.lit("live"))
+
+
 def build(*captures: pl.DataFrame, configured: tuple[Instrument, ...] = (), until: int = 400) -> pl.DataFrame:
     return prices(pl.concat(captures), sessions(until), configured).prices
 
@@ -184,6 +188,19 @@ def test_an_older_copy_is_brought_across_a_known_split_without_overlap(reported:
     assert table["flags"].to_list() == ["split_basis", "split_basis", None, None]
     # 52.5 / 50, then 53 / 52 and 54 / 53
     assert table["total_return_index"].to_list() == pytest.approx([1.0, 1.05, 1.05 * 53 / 52, 1.05 * 54 / 52])
+
+
+@pytest.mark.parametrize("is_restated", [True, False])
+def test_a_history_restated_on_the_eve_of_a_split_is_not_divided_again(is_restated: bool):
+    # 110 and 111 were traded before the split of session 2, which is 55 and 55.5 since
+    at = [dt.datetime.combine(session(i), dt.time(hour), dt.UTC) for i, hour in ((1, 21), (1, 22), (2, 22))]
+    first = price_captures("A", closes(110, 111), captured_at=at[0])
+    eve = price_captures("A", closes(55, 55.5), captured_at=at[1])
+    day = price_captures("A", closes(None, None, 56), captured_at=at[2], split_ratio={session(2): 2.0})
+    table = build(*(live(one) for one in ((first, eve, day) if is_restated else (first, day))))
+    assert table["close"].to_list() == [55.0, 55.5, 56.0]
+    assert table["close_as_traded"].to_list() == [110.0, 111.0, 56.0]
+    assert table["volume"].to_list() == [1000.0 if is_restated else 2000.0] * 2 + [1000.0]
 
 
 def test_two_glitched_bars_at_the_end_of_a_long_history_move_nothing():
@@ -427,6 +444,36 @@ def test_two_corrected_bars_do_not_cost_the_history_before_them():
     corrected = price_captures("A", closes(*[None] * 5, 100.1, 100.1), captured_at=FEBRUARY)
     found = prices(pl.concat([old, corrected]), sessions(20), [])
     assert found.prices["close"].to_list() == [*[100.0] * 5, 100.1, 100.1, *[100.0] * 3]
+    assert found.rejects.is_empty()
+
+
+def test_bars_that_the_live_source_corrects_downwards_are_used():
+    # a copy holds what is new: sessions 3 and 5 one and a half percent lower, and 4, which January has not
+    old = live(price_captures("A", closes(*[100] * 3, 100, None, *[100] * 5), captured_at=JANUARY))
+    corrected = live(price_captures("A", closes(*[None] * 3, 99, 99.2, 99.5), captured_at=FEBRUARY))
+    found = prices(pl.concat([old, corrected]), sessions(20), [])
+    assert found.prices["close"].to_list() == [*[100.0] * 3, 99.0, 99.2, 99.5, *[100.0] * 4]
+    assert found.rejects.is_empty()
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_the_live_source_beside_an_adjusted_file(is_newer: bool):
+    # whichever is newer: of the file only what live says too is left out, and what it alone has from then on is used
+    plain = live(price_captures("A", closes(100, 100, 100, 100), captured_at=FEBRUARY))
+    at = MARCH if is_newer else JANUARY
+    adjusted = price_captures("A", closes(90, 95, 100, 100, 101), captured_at=at, origin="adj.csv")
+    found = prices(pl.concat([plain, adjusted]), sessions(9), [])
+    assert found.prices["close"].to_list() == [100.0] * 4 + [101.0]
+    assert found.rejects["excerpt"].to_list() == [f"A: 2 bars from {session(0)} to {session(1)}"]
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_the_live_source_below_a_file_is_used(is_newer: bool):
+    # session 0 only live has; of the others the newer copy counts
+    file = price_captures("A", closes(None, 100, 100, 100), captured_at=FEBRUARY)
+    below = live(price_captures("A", closes(90, 90, 95, 100), captured_at=MARCH if is_newer else JANUARY))
+    found = prices(pl.concat([file, below]), sessions(9), [])
+    assert found.prices["close"].to_list() == ([90.0, 90.0, 95.0, 100.0] if is_newer else [90.0, 100.0, 100.0, 100.0])
     assert found.rejects.is_empty()
 
 

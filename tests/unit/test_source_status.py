@@ -1,6 +1,7 @@
 """core.source_status: what is served, what fails since when, and what is gone. Answers pass through the captures."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 import polars as pl
 import pytest
@@ -45,9 +46,18 @@ def captured(*rows: tuple) -> pl.DataFrame:
     return kept
 
 
-def status(*rows: tuple, prices: pl.DataFrame = BARS, as_of: dt.datetime | None = None) -> dict:
-    table = checked("core.source_status", source_status(captured(*rows), prices, as_of), core.SourceStatus)
+def status(*rows: tuple, others: tuple = (), prices: pl.DataFrame = BARS, as_of: dt.datetime | None = None) -> dict:
+    answers = captured(*rows, *others)
+    table = checked("core.source_status", source_status(answers, prices, as_of), core.SourceStatus)
     return table.row(0, named=True)
+
+
+def spy(sessions: Iterable[int], outcome: str = "ok", **more: object) -> tuple:
+    """Answers of these sessions for another symbol."""
+    return tuple((number, outcome, {"id": "SPY", **more}) for number in sessions)
+
+
+WORKS = spy(range(9))  # the source as such serves
 
 
 def test_nothing_asked_is_an_empty_table():
@@ -113,44 +123,75 @@ def test_of_copies_of_one_instant_the_one_that_serves_most_counts(first: int):
 def test_five_sessions_that_agree_are_a_delisting():
     gone = [(number, "unknown") for number in range(1, 6)]
     for count in range(1, 6):
-        found = status((0, "ok"), *gone[:count])
+        found = status((0, "ok"), *gone[:count], others=WORKS)
         assert (found["sessions_in_agreement"], found["is_delisted"]) == (count, count == 5)
 
 
 def test_five_answers_on_one_session_are_one_session():
     answers = [(1, "unknown", {"detail": f"try {i}", "captured_at": evening(1, hour=i)}) for i in range(5)]
-    found = status((0, "ok"), *answers)
+    found = status((0, "ok"), *answers, others=WORKS)
     assert (found["sessions_in_agreement"], found["is_delisted"]) == (1, False)
 
 
 def test_no_data_and_unknown_agree():
-    found = status((0, "ok"), (1, "unknown"), (2, "no_data"), (3, "unknown"), (4, "no_data"), (5, "no_data"))
+    answers = [(1, "unknown"), (2, "no_data"), (3, "unknown"), (4, "no_data"), (5, "no_data")]
+    found = status((0, "ok"), *answers, others=WORKS)
     assert (found["sessions_in_agreement"], found["is_delisted"]) == (5, True)
 
 
 @pytest.mark.parametrize("outcome", ["network", "rate_limit", "unreadable", "refused", "not_asked"])
 def test_a_failure_that_says_nothing_about_it_neither_counts_nor_breaks(outcome: str):
-    found = status((0, "ok"), *[(i, "unknown") for i in range(1, 5)], (5, outcome), (6, "unknown"), (7, outcome))
+    answers = [*[(i, "unknown") for i in range(1, 5)], (5, outcome), (6, "unknown"), (7, outcome)]
+    found = status((0, "ok"), *answers, others=WORKS)
     assert (found["sessions_in_agreement"], found["is_delisted"], found["outcome"]) == (5, True, outcome)
-    assert status((0, "ok"), *[(i, outcome) for i in range(1, 9)])["sessions_in_agreement"] == 0
+    assert status((0, "ok"), *[(i, outcome) for i in range(1, 9)], others=WORKS)["sessions_in_agreement"] == 0
 
 
 @pytest.mark.parametrize("outcome", ["ok", "incomplete"])
 def test_one_answer_with_data_ends_the_agreement(outcome: str):
-    found = status(*[(i, "unknown") for i in range(4)], (4, outcome), (5, "unknown"))
+    found = status(*[(i, "unknown") for i in range(4)], (4, outcome), (5, "unknown"), others=WORKS)
     assert (found["sessions_in_agreement"], found["is_delisted"]) == (1, False)
+
+
+def test_a_source_that_stands_still_delists_nothing():
+    # nothing after session 0, neither for IWM nor for SPY
+    found = status((0, "ok"), *[(i, "no_data") for i in range(1, 9)], others=spy(range(1, 9), "no_data"))
+    assert (found["outcome"], found["sessions_in_agreement"], found["is_delisted"]) == ("no_data", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("others", "count"),
+    [
+        ((), 0),  # asked for alone: nothing shows that the source works
+        (spy([1, 3, 4, 6]), 4),
+        (spy([1, 3, 4, 6, 7]), 5),
+        (spy(range(9), "incomplete"), 8),
+        (spy(range(9), "network"), 0),
+        (spy(range(9), dataset="quotes"), 0),  # something of another kind
+        ((*spy([0]), *spy(range(1, 9), "no_data")), 0),  # SPY was served too, before
+    ],
+)
+def test_only_sessions_on_which_something_else_was_served_count(others: tuple, count: int):
+    found = status((0, "ok"), *[(i, "unknown") for i in range(1, 9)], others=others)
+    assert (found["sessions_in_agreement"], found["is_delisted"]) == (count, count >= 5)
+
+
+def test_what_was_served_earlier_on_the_session_is_not_something_else():
+    later = {"captured_at": evening(1, hour=3)}
+    for others, count in (((), 0), (spy([1]), 1)):
+        assert status((1, "ok"), (1, "unknown", later), others=others)["sessions_in_agreement"] == count
 
 
 def test_a_symbol_that_never_had_bars_is_a_spelling_mistake():
     answers = [(i, "unknown") for i in range(8)]
-    assert status(*answers, prices=NOBODY)["sessions_in_agreement"] == 8
-    assert status(*answers, prices=NOBODY)["is_delisted"] is False
-    assert status(*answers)["is_delisted"] is True
+    assert status(*answers, others=WORKS, prices=NOBODY)["sessions_in_agreement"] == 8
+    assert status(*answers, others=WORKS, prices=NOBODY)["is_delisted"] is False
+    assert status(*answers, others=WORKS)["is_delisted"] is True
 
 
 def test_only_prices_are_delisted():
     series = {"dataset": "macro", "id": "IWM"}
-    found = status(*[(i, "unknown", series) for i in range(8)])
+    found = status(*[(i, "unknown", series) for i in range(8)], others=spy(range(8), dataset="macro"))
     assert (found["sessions_in_agreement"], found["is_delisted"]) == (8, False)
 
 
@@ -166,19 +207,22 @@ def test_things_are_kept_apart():
 
 def test_a_replay_knows_the_answers_of_its_time():
     answers = [(0, "ok"), *[(i, "unknown") for i in range(1, 7)]]
-    assert status(*answers, as_of=evening(0))["outcome"] == "ok"
-    assert status(*answers, as_of=evening(4))["sessions_in_agreement"] == 4
+    assert status(*answers, others=WORKS, as_of=evening(0))["outcome"] == "ok"
+    assert status(*answers, others=WORKS, as_of=evening(4))["sessions_in_agreement"] == 4
     late = BARS.with_columns(captured_at=pl.lit(evening(6)).cast(pl.Datetime("us", "UTC")))
-    assert status(*answers, prices=late, as_of=evening(5))["is_delisted"] is False
-    assert status(*answers, prices=late, as_of=evening(6))["is_delisted"] is True
+    assert status(*answers, others=WORKS, prices=late, as_of=evening(5))["is_delisted"] is False
+    assert status(*answers, others=WORKS, prices=late, as_of=evening(6))["is_delisted"] is True
 
 
 OUTCOMES = ["ok", "incomplete", "no_data", "unknown", "network", "rate_limit", "not_asked"]
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(OUTCOMES)), min_size=1, max_size=12))
-def test_the_table_equals_a_plain_loop(steps: list[tuple[int, str]]):
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.sampled_from(OUTCOMES)), min_size=1, max_size=12),
+    st.lists(st.sampled_from(OUTCOMES), min_size=13, max_size=13),
+)
+def test_the_table_equals_a_plain_loop(steps: list[tuple[int, str]], other: list[str]):
     """Each step is a run: after 0 or 1 further sessions, an hour or more after the run before it."""
     rows, number = [], 0
     for i, (step, outcome) in enumerate(steps):
@@ -190,9 +234,9 @@ def test_the_table_equals_a_plain_loop(steps: list[tuple[int, str]]):
             failing_since, agreed = None, set()
         else:
             failing_since = failing_since or more["captured_at"]
-            if outcome in ("unknown", "no_data"):
+            if outcome in ("unknown", "no_data") and other[session] in ("ok", "incomplete"):
                 agreed.add(session)
-    found = status(*rows)
+    found = status(*rows, others=tuple(one for i, outcome in enumerate(other) for one in spy([i], outcome)))
     assert found["outcome"] == rows[-1][1]
     assert found["failing_since"] == failing_since
     assert found["sessions_in_agreement"] == len(agreed)

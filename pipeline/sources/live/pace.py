@@ -106,6 +106,7 @@ class Pace:
         self._slots: list[Slot] = []
         self._resume_at = 0.0
         self._paused = 0.0
+        self._paused_in_a_row = 0.0  # seconds, since the last answer
         self._pauses_in_a_row = 0
         self._failures_in_a_row = 0
 
@@ -174,6 +175,7 @@ class Pace:
     def _answered(self) -> None:
         with self._lock:
             self._pauses_in_a_row = self._failures_in_a_row = 0
+            self._paused_in_a_row = 0.0
 
     def _missed(self, error: SourceError) -> None:
         with self._lock:
@@ -185,8 +187,8 @@ class Pace:
     def _pause(self, error: RateLimited) -> bool:
         """Let everybody wait before the next request; FALSE: the run has no patience left for that.
 
-        A 429 of a request sent before the pause began does not prolong it. A vendor that has answered nothing since the
-        last pause, or asks for more than a run waits, is not asked again.
+        A 429 of a request sent before the pause began does not prolong it. A vendor that has answered nothing during
+        half of the budget, or asks for more than all of it, is not asked again.
         """
         with self._lock:
             now = self._clock.now()
@@ -196,10 +198,11 @@ class Pace:
             seconds = doubled if error.retry_after is None else error.retry_after
             if self._paused + seconds <= PAUSE_BUDGET:
                 self._paused += seconds
+                self._paused_in_a_row += seconds
                 self._pauses_in_a_row += 1
                 self._resume_at = now + seconds
                 return True
-            is_firm = self._pauses_in_a_row > 0 or seconds > PAUSE_BUDGET
+            is_firm = 2 * self._paused_in_a_row >= PAUSE_BUDGET or seconds > PAUSE_BUDGET
         if is_firm:
             self.close(f"{error}; it would take longer than the {PAUSE_BUDGET / MINUTE:.0f} minutes that a run waits")
         else:
