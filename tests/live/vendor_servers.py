@@ -7,6 +7,7 @@
 A server never sleeps by itself: an answer that hangs or is late waits for an event which closing the server sets.
 """
 
+import abc
 import datetime as dt
 import hashlib
 import json
@@ -281,7 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: the server keeps its own log."""
 
 
-class VendorServer:
+class VendorServer(abc.ABC):
     """An HTTP server on a free port of the loopback interface, with faults and a log."""
 
     def __init__(self) -> None:
@@ -371,13 +372,13 @@ class VendorServer:
 
     # What subclasses say
 
+    @abc.abstractmethod
     def answer(self, request: Request, faults: Sequence[Fault] = ()) -> Answer:
         """Return the true answer, with the faults that change data."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def error(self, request: Request, status: int) -> Answer:
         """Return the vendor's answer of a status that it gives for no fault of the request."""
-        raise NotImplementedError
 
     # What the handler calls
 
