@@ -157,7 +157,7 @@ def test_every_vintage_comes_with_the_day_it_was_known_from() -> None:
     assert (server.count(VINTAGES), server.count(OBSERVATIONS)) == (1, 1)
 
 
-def test_a_vintage_counts_as_captured_when_its_new_york_day_begins_but_never_after_now() -> None:
+def test_a_vintage_counts_as_captured_when_its_new_york_day_begins() -> None:
     series = Series.of_changes("UNRATE", [(NOV, dt.date(2023, 7, 7), 3.5), (DEC, FIRST, 3.7), (JAN, TODAY, 3.6)])
     with FredServer({"UNRATE": series}, today=TODAY) as server:
         served = macro(server, "UNRATE")

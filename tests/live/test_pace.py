@@ -5,12 +5,14 @@ import email.utils
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from curl_cffi import requests
 from fake_clock import FakeClock
 
-from pipeline.sources.live.http import retry_after
+from pipeline.sources.live.http import Session, retry_after
 from pipeline.sources.live.pace import (
     Clock,
     NoData,
@@ -407,3 +409,26 @@ def test_the_first_reason_for_closing_stays() -> None:
     pace.close("a wrong key")
     pace.close("stopped")
     assert pace.closed == "a wrong key"
+
+
+# What counts is when a request arrives -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_minute_of_a_request_begins_when_it_is_over(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of 100 requests is over at 5 s: it may have arrived then, so the next one waits until 65 s."""
+    clock = FakeClock()
+    session = Session(Pace("Vendor", clock))
+
+    def slow(*_: object, **__: object) -> SimpleNamespace:
+        clock.seconds = 5.0
+        if fails:
+            raise requests.exceptions.ConnectionError("no route")
+        return SimpleNamespace(status_code=200, headers={})
+
+    monkeypatch.setattr(requests.Session, "request", slow)
+    for _ in range(100):
+        with pytest.raises(Unreachable) if fails else nullcontext():
+            session.get("http://vendor.invalid/")
+    session.pace.admit()
+    assert clock.seconds == 65.0

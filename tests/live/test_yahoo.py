@@ -798,6 +798,7 @@ def test_a_404_that_is_not_yahoos_is_no_unknown_symbol(page: Fault) -> None:
     with Proxy({"IWM": fund(16)}) as server:
         server.inject(page)
         assert told(ask(server)) == [("IWM", "unreadable", "HTTP 404 without Yahoo's explanation")]
+        assert server.count() == 1  # asking again does not change it
 
 
 def test_a_known_symbol_without_bars() -> None:

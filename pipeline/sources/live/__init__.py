@@ -6,7 +6,7 @@ and read the answers; `yahoo_client` and `fred_client` are yfinance and fredapi 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -64,8 +64,8 @@ def _series(settings: Settings, config: Config) -> Sequence[Series]:
     return [config.by_series_id[_listed(one, config.by_series_id, "macro.yaml")] for one in settings.series]
 
 
-def _listed(name: str, known: object, file: str) -> str:
-    if name not in known:  # type: ignore[operator]
+def _listed(name: str, known: Collection[str], file: str) -> str:
+    if name not in known:
         raise RotationError(f"{name} is not in {file}; add it there first")
     return name
 
