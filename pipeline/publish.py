@@ -20,6 +20,7 @@ import duckdb
 import polars as pl
 
 from pipeline import sql_models
+from pipeline.contracts.columns import Table
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE
 from pipeline.settings import Settings
@@ -39,7 +40,7 @@ class Described:
     description: str
     grain: tuple[str, ...]
     known_date: str | None
-    columns: tuple[dict[str, str | None], ...]
+    columns: tuple[dict[str, Any], ...]
 
 
 def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]:
@@ -50,7 +51,7 @@ def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]
             description=described(contract),
             grain=tuple(contract.primary_key()) or GRAINS[name],
             known_date=contract.known_date,
-            columns=tuple(_column(column, spec) for column, spec in contract.columns().items()),
+            columns=tuple(_column(column, spec, contract) for column, spec in contract.columns().items()),
         )
         for name, contract in CONTRACTS.items()
     }
@@ -61,7 +62,14 @@ def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]
             grain=model.grain,
             known_date=None,
             columns=tuple(
-                {"name": c.name, "description": c.description, "unit": c.unit, "grade": c.grade, "source": None}
+                {
+                    "name": c.name,
+                    "description": c.description,
+                    "unit": c.unit,
+                    "grade": c.grade,
+                    "source": None,
+                    "repaints": None,
+                }
                 for c in model.columns
             ),
         )
@@ -99,6 +107,8 @@ META_COLUMNS = {
     "grade": "exact, ours, reconstruction, proxy or snapshot.",
     "definition_source": "Who defined the figure, where it was not us.",
     "is_key": "TRUE for a column of the grain.",
+    "repaints": "FALSE: no later data change the figure of a known row (tested); TRUE: a split, a revision or a later "
+    "session may; NULL: a mart, see the columns it reads.",
     "build_id": "Build: instant of its publication, and the first characters of its run.",
     "source": "Source of the data: sample, files or live.",
     "code_version": "Version of the program, with the commit where it ran from a checkout.",
@@ -111,7 +121,7 @@ META_COLUMNS = {
 }
 
 
-def _column(name: str, spec: dy.Column) -> dict[str, str | None]:
+def _column(name: str, spec: dy.Column, contract: type[Table]) -> dict[str, Any]:
     metadata = spec.metadata or {}
     if not spec.description:
         raise RotationError(f"column {name} has no description in its contract; add one, it is published")
@@ -121,6 +131,7 @@ def _column(name: str, spec: dy.Column) -> dict[str, str | None]:
         "unit": metadata.get("unit"),
         "grade": metadata.get("grade", "exact"),
         "source": metadata.get("source"),
+        "repaints": contract.known_date is None or metadata.get("repaints", False),
     }
 
 
@@ -260,7 +271,7 @@ def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: boo
     text = SYNTHETIC + table.description if synthetic else table.description
     con.execute(f"comment on table {table.name} is {quoted(text)}")
     for column in table.columns:
-        comment = quoted(column_text(str(column["description"]), column["unit"]))
+        comment = quoted(column_text(column["description"], column["unit"]))
         con.execute(f'comment on column {table.name}."{column["name"]}" is {comment}')
 
 
@@ -307,11 +318,12 @@ def _write_meta(
                 "description": column["description"],
                 "definition_source": column["source"],
                 "is_key": column["name"] in table.grain,
+                "repaints": column["repaints"],
             }
             for table in tables.values()
             for position, column in enumerate(table.columns, 1)
         ],
-        schema_overrides={"definition_source": pl.String, "unit": pl.String},
+        schema_overrides={"definition_source": pl.String, "unit": pl.String, "repaints": pl.Boolean},
     )
     past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
     build_rows = pl.DataFrame(

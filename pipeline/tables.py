@@ -1,7 +1,8 @@
 """The list of tables: what each is called, what describes it, and the names everything agrees on."""
 
-from pipeline.contracts import core, derived, raw
+from pipeline.contracts import core, raw
 from pipeline.contracts.columns import Table
+from pipeline.contracts.derived import curve, moves, strength, valuation
 
 SCHEMA_VERSION = 1  # goes up when a published column vanishes, changes its type or its meaning
 
@@ -30,13 +31,13 @@ CORE: dict[str, type[Table]] = {
 }
 
 DERIVED: dict[str, type[Table]] = {
-    "returns": derived.Returns,
-    "relative_strength": derived.RelativeStrength,
-    "streak_events": derived.StreakEvents,
-    "records": derived.Records,
-    "yield_curve_status": derived.YieldCurveStatus,
-    "yield_curve_inversions": derived.YieldCurveInversions,
-    "valuation_gap": derived.ValuationGap,
+    "returns": strength.Returns,
+    "relative_strength": strength.RelativeStrength,
+    "streak_events": moves.StreakEvents,
+    "records": moves.Records,
+    "yield_curve_status": curve.YieldCurveStatus,
+    "yield_curve_inversions": curve.YieldCurveInversions,
+    "valuation_gap": valuation.ValuationGap,
 }
 
 CONTRACTS: dict[str, type[Table]] = {

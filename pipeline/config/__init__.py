@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pipeline.contracts.derived import RECORD_WINDOWS
+from pipeline.contracts.derived.moves import RECORD_WINDOWS
 from pipeline.errors import RotationError
 
 DEFAULT_DIR = Path(__file__).parent

@@ -22,14 +22,30 @@ DECIMALS: dict[str, int | None] = {
     "as_served": None,
 }
 
+BASIS = "price: split-adjusted close; total: forward total-return index."
+SYMBOL = "Fund or index."
+SESSION = "New York trading session; the row is known from its close."
+
 
 class Table(dy.Schema):
-    """Base of every published table."""
+    """Base of every published table.
+
+    `known_date` names the column from whose day or instant a row is known. Rows of a table that has one never change
+    once they are known, apart from its columns that say `repaints`; a table without one shows the state at the build.
+    """
 
     known_date: ClassVar[str | None] = None
 
 
-def number(kind: str, description: str, *, grade: str = "exact", source: str | None = None, **rules: Any) -> dy.Float64:
+def number(
+    kind: str,
+    description: str,
+    *,
+    grade: str = "exact",
+    source: str | None = None,
+    repaints: bool = False,
+    **rules: Any,
+) -> dy.Float64:
     """Return a nullable DOUBLE column of a kind in `DECIMALS`.
 
     Args:
@@ -37,10 +53,11 @@ def number(kind: str, description: str, *, grade: str = "exact", source: str | N
         description: what the figure is.
         grade: exact, ours, reconstruction, proxy or snapshot.
         source: who defined the figure, where it was not us.
+        repaints: TRUE where a later split or a later session changes what a known row says.
         rules: further dataframely arguments, such as `min` or `nullable=False`.
     """
     decimals = DECIMALS[kind]
-    metadata: dict[str, Any] = {"unit": kind.replace("_", " "), "grade": grade}
+    metadata: dict[str, Any] = {"unit": kind.replace("_", " "), "grade": grade, "repaints": repaints}
     metadata |= {} if source is None else {"source": source}
     metadata |= {} if decimals is None else {"decimals": decimals}
     return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)
@@ -56,9 +73,10 @@ def flag(description: str, *, nullable: bool = True, grade: str = "exact") -> dy
     return dy.Bool(nullable=nullable, description=description, metadata={"unit": "flag", "grade": grade})
 
 
-def day(description: str, *, nullable: bool = True, **rules: Any) -> dy.Date:
-    """Return a DATE column."""
-    return dy.Date(nullable=nullable, description=description, metadata={"unit": "date"}, **rules)
+def day(description: str, *, nullable: bool = True, repaints: bool = False, **rules: Any) -> dy.Date:
+    """Return a DATE column; `repaints` where a later session fills it in."""
+    metadata = {"unit": "date", "repaints": repaints}
+    return dy.Date(nullable=nullable, description=description, metadata=metadata, **rules)
 
 
 def instant(description: str, *, nullable: bool = False, **rules: Any) -> dy.Datetime:

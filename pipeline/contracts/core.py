@@ -58,16 +58,24 @@ class Prices(Table):
     symbol = text("Fund or index.", primary_key=True)
     session_date = day("New York trading session.", nullable=False, primary_key=True)
     session_no = count("Number of the session in core.sessions.", nullable=False)
-    open = number("usd", "First price, split-adjusted; NULL where the source has none.")
-    high = number("usd", "Highest price, split-adjusted.")
-    low = number("usd", "Lowest price, split-adjusted.")
+    open = number("usd", "First price, split-adjusted; NULL where the source has none.", repaints=True)
+    high = number("usd", "Highest price, split-adjusted.", repaints=True)
+    low = number("usd", "Lowest price, split-adjusted.", repaints=True)
     close = number(
-        "usd", "Last price, split-adjusted on the basis of the newest capture.", nullable=False, min_exclusive=0
+        "usd",
+        "Last price, split-adjusted on the basis of the newest capture.",
+        nullable=False,
+        min_exclusive=0,
+        repaints=True,
     )
-    volume = number("as_served", "Shares traded; 0 or NULL for many indexes.")
-    dividend = number("usd", "Cash distribution going ex this session, capital gains included; NULL: not said.", min=0)
+    volume = number(
+        "as_served", "Shares traded, as the newest capture states them; 0 or NULL for many indexes.", repaints=True
+    )
+    dividend = number(
+        "usd", "Cash distribution going ex this session, capital gains included; NULL: not said.", min=0, repaints=True
+    )
     capital_gain = number(
-        "usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0
+        "usd", "Part of the distribution that the source names as capital gain.", nullable=False, min=0, repaints=True
     )
     split_ratio = number("ratio", "New shares for one old this session; 1: no split; NULL: the source does not say.")
     close_as_traded = number(
@@ -97,9 +105,7 @@ class MacroReleases(Table):
 
 
 class MacroLatest(Table):
-    """The newest value of every observation."""
-
-    known_date = "available_at"
+    """The newest value of every observation: revised data, which replace what was known before."""
 
     series_id = text("Series.", primary_key=True)
     observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)

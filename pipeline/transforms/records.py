@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from pipeline.contracts import derived
+from pipeline.contracts.derived.moves import RECORD_WINDOWS, Records
 from pipeline.transforms.ranks import percentiles_so_far
 from pipeline.transforms.relative_strength import spread_pp
 from pipeline.transforms.windows import GROUP, MIN_RECORD_VALUES, RECORD_TOLERANCE, change, levels, pair_levels
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 def records(
-    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], windows: Iterable[int] = derived.RECORD_WINDOWS
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], windows: Iterable[int] = RECORD_WINDOWS
 ) -> pl.DataFrame:
     """Compute derived.records from core.prices: measures of single symbols and of (symbol, benchmark) pairs.
 
@@ -60,7 +60,7 @@ def records(
         _records(symbols, {**single, "close": Measure(1, level, is_level=True)}),
         _records(ratios, {**paired, "ratio": Measure(1, ratio, is_level=True)}),
     )
-    return pl.concat(table.select(derived.Records.column_names()) for table in tables)
+    return pl.concat(table.select(Records.column_names()) for table in tables)
 
 
 def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:
@@ -83,7 +83,7 @@ def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:
 def _table(bars: pl.DataFrame, labels: list[tuple[str, str]], found: list[Found]) -> pl.DataFrame:
     """Put the pieces together; positions become keys and dates."""
     if not found:
-        return derived.Records.create_empty()
+        return Records.create_empty()
     whole = Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
     names = pl.DataFrame(labels, schema=["measure", "direction"], orient="row")
     names = names[np.repeat(np.arange(len(found)), [len(one.row) for one in found])]

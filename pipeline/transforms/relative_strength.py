@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from pipeline.contracts.derived import RATIO_WINDOWS, SPREAD_WINDOWS
+from pipeline.contracts.derived.strength import RATIO_WINDOWS, SPREAD_WINDOWS
 from pipeline.transforms.windows import (
     GROUP,
     RECORD_TOLERANCE,

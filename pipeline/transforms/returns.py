@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.contracts.derived import RETURN_WINDOWS
+from pipeline.contracts.derived.strength import RETURN_WINDOWS
 from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, change, guarded, levels
 
 KEY = ["symbol", "basis"]

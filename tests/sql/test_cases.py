@@ -15,24 +15,17 @@ import pytest
 import yaml
 
 from pipeline import sql_models
-from pipeline.contracts import core, derived
+from pipeline.tables import CONTRACTS
 
-CONTRACTS = {"core": core, "derived": derived}
 MODELS = sql_models.load_models()
 CASES = sorted(Path(__file__).parent.glob("*/*.yaml"))
 NAMES = [f"{path.parent.name}: {path.stem}" for path in CASES]
 
 
-def contract(table: str):
-    """Return the contract of e.g. core.macro_releases: the class MacroReleases."""
-    layer, name = table.split(".")
-    return getattr(CONTRACTS[layer], name.title().replace("_", ""))
-
-
 def empty(table: str, models: dict[str, sql_models.Model]) -> pl.DataFrame:
     """Return the table's columns and types; those of another mart come from running it on nothing."""
     layer, name = table.split(".")
-    return run_case(models[name], {}, models)[0] if layer == sql_models.LAYER else contract(table).create_empty()
+    return run_case(models[name], {}, models)[0] if layer == sql_models.LAYER else CONTRACTS[table].create_empty()
 
 
 def run_case(model: sql_models.Model, rows: dict[str, list[dict]], models: dict[str, sql_models.Model] = MODELS):

@@ -11,7 +11,7 @@ from builders import bars, column, session
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.contracts.derived import Records
+from pipeline.contracts.derived.moves import Records
 from pipeline.transforms.records import last_at_least, records, running_maxima
 from pipeline.warehouse import checked
 

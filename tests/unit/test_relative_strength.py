@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.contracts.derived import RelativeStrength
+from pipeline.contracts.derived.strength import RelativeStrength
 from pipeline.transforms.relative_strength import relative_strength
 from pipeline.warehouse import checked
 

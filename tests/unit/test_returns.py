@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.contracts.derived import Returns
+from pipeline.contracts.derived.strength import Returns
 from pipeline.transforms.returns import returns
 from pipeline.warehouse import checked
 

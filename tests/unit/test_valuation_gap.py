@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import ValuationPair
-from pipeline.contracts.derived import ValuationGap
+from pipeline.contracts.derived.valuation import ValuationGap
 from pipeline.transforms.valuation_gap import valuation_gap
 from pipeline.warehouse import checked
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Curve
-from pipeline.contracts.derived import YieldCurveInversions, YieldCurveStatus
+from pipeline.contracts.derived.curve import YieldCurveInversions, YieldCurveStatus
 from pipeline.transforms.yield_curve import yield_curve_inversions, yield_curve_status
 from pipeline.warehouse import checked
 

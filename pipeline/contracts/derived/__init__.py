@@ -1,0 +1,1 @@
+"""Derived: the definitions. A pure function of core; no row looks ahead. One module a family."""
