@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test check ui lock clean
+.PHONY: help run test soak check ui lock clean
 
 help:
 	@echo "make run    set up and build the synthetic sample warehouse (no network data, no keys)"
 	@echo "make test   set up and run all tests"
+	@echo "make soak   the long comparisons: no look-ahead on fifty days and all real symbols"
 	@echo "make check  the fast inner loop: lint, types, unit and SQL tests"
 	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
@@ -24,6 +25,9 @@ run: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+soak: .venv/installed
+	$(BIN)/python -m pytest -m soak --capture=no
 
 check: .venv/installed
 	$(BIN)/ruff check .

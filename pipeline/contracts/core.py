@@ -44,6 +44,8 @@ class Series(Table):
 class Sessions(Table):
     """One row per XNYS session that had closed at the build's instant."""
 
+    known_date = "session_date"
+
     session_date = day("New York trading session.", nullable=False, primary_key=True)
     session_no = count("Number of the session since 1970-01-02, which is 0.", nullable=False)
     close_at = instant("Closing instant (13:00 New York on half days); prices of the session are known from here on.")
