@@ -81,6 +81,9 @@ def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]
 # tables whose key holds a column that may be NULL, which a contract's primary key cannot
 GRAINS = {
     "derived.records": ("symbol", "benchmark", "basis", "measure", "direction", "session_date"),
+    "derived.seasonality": ("symbol", "benchmark", "basis", "bucket_type", "bucket"),
+    "derived.seasonality_years": ("symbol", "benchmark", "basis", "bucket_type", "bucket", "year"),
+    "derived.event_studies": ("event_type", "event_date", "symbol", "benchmark", "offset"),
     "core.rejects": ("origin", "line", "reason", "excerpt"),
 }
 

@@ -2,7 +2,19 @@
 
 from pipeline.contracts import core, raw
 from pipeline.contracts.columns import Table
-from pipeline.contracts.derived import curve, moves, strength, valuation
+from pipeline.contracts.derived import (
+    bar_events,
+    breadth,
+    curve,
+    drawdowns,
+    macro,
+    moves,
+    policy,
+    strength,
+    studies,
+    trend,
+    valuation,
+)
 
 SCHEMA_VERSION = 1  # goes up when a published column vanishes, changes its type or its meaning
 
@@ -24,6 +36,8 @@ CORE: dict[str, type[Table]] = {
     "series": core.Series,
     "macro_releases": core.MacroReleases,
     "macro_latest": core.MacroLatest,
+    "fed_funds_futures": core.FedFundsFutures,
+    "fomc_meetings": core.FomcMeetings,
     "fund_facts": core.FundFacts,
     "source_status": core.SourceStatus,
     "capture_edits": core.CaptureEdits,
@@ -35,9 +49,19 @@ DERIVED: dict[str, type[Table]] = {
     "relative_strength": strength.RelativeStrength,
     "streak_events": moves.StreakEvents,
     "records": moves.Records,
+    "bar_events": bar_events.BarEvents,
+    "trend": trend.Trend,
+    "drawdowns": drawdowns.Drawdowns,
     "yield_curve_status": curve.YieldCurveStatus,
     "yield_curve_inversions": curve.YieldCurveInversions,
     "valuation_gap": valuation.ValuationGap,
+    "macro_indicators": macro.MacroIndicators,
+    "credit_regime": macro.CreditRegime,
+    "fomc_odds": policy.FomcOdds,
+    "breadth": breadth.Breadth,
+    "seasonality": studies.Seasonality,
+    "seasonality_years": studies.SeasonalityYears,
+    "event_studies": studies.EventStudies,
 }
 
 CONTRACTS: dict[str, type[Table]] = {

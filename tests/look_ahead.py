@@ -4,6 +4,7 @@ Definitions, section 0, "known date".
 """
 
 import datetime as dt
+from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -13,7 +14,7 @@ from pipeline.config import Config
 from pipeline.defs import derived
 from pipeline.sources import Batch
 from pipeline.tables import CONTRACTS
-from pipeline.transforms import facts, macro, prices, reference
+from pipeline.transforms import facts, futures, macro, prices, reference
 
 Tables = dict[str, pl.DataFrame]
 COMPARED = [name for name, contract in CONTRACTS.items() if contract.known_date is not None]
@@ -27,10 +28,13 @@ def evening(day: dt.date) -> dt.datetime:
 def built(batch: Batch, config: Config, until: dt.datetime) -> Tables:
     """Every table that has a known date, unrounded, as the graph computes it from what was known by `until`."""
     sessions = reference.sessions(until)
+    meetings = futures.fomc_meetings(batch.fomc, config.fomc, until)
     tables = {
         "core.sessions": sessions,
         "core.prices": prices.prices(batch.prices, sessions, config.instruments).prices,
-        "core.macro_releases": macro.macro_releases(batch.macro, config.series, until),
+        "core.fed_funds_futures": futures.fed_funds_futures(batch.futures, until),
+        "core.fomc_meetings": meetings,
+        "core.macro_releases": macro.macro_releases(batch.macro, config.series, until, meetings),
         "core.fund_facts": facts.fund_facts(batch.facts, until),
     }
     for name, compute in derived.computations(config).items():
@@ -38,7 +42,7 @@ def built(batch: Batch, config: Config, until: dt.datetime) -> Tables:
     return tables
 
 
-def assert_no_look_ahead(full: Tables, cut: Tables, day: dt.date, *, may_be_empty: tuple[str, ...] = ()) -> None:
+def assert_no_look_ahead(full: Tables, cut: Tables, day: dt.date, *, may_be_empty: Collection[str] = ()) -> None:
     """The build on data up to the evening of `day` is the full build, restricted to what was known then, exactly."""
     for name in COMPARED:
         expected = settled(name, full, day)

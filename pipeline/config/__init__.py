@@ -10,6 +10,7 @@ clock 16:15 into a number of minutes, the symbol ON into a truth value, and 2026
 import datetime as dt
 import re
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,11 +22,12 @@ from pipeline.errors import RotationError
 
 DEFAULT_DIR = Path(__file__).parent
 SAMPLE_DIR = DEFAULT_DIR / "sample"
-FILES = {"etfs.yaml", "pairs.yaml", "macro.yaml", "rules.yaml"}
+FILES = {"etfs.yaml", "pairs.yaml", "macro.yaml", "rules.yaml", "fomc.yaml", "recessions.yaml"}
 
 Group = Literal["size", "style", "sector", "credit", "bond", "commodity", "international", "index", "volatility"]
 Frequency = Literal["daily", "weekly", "monthly", "quarterly", "annual"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]  # New York
 Loc = tuple[int | str, ...]  # the way to a value: entry number, field, ...
 
 
@@ -93,7 +95,7 @@ class ReleaseRule(Entry):
     ``observed_on`` the rule holds for; the rule with the latest ``since`` applies.
     """
 
-    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    at: Clock
     since: dt.date | None = None
     business_days: Annotated[int, Field(ge=0)] | None = None
     days: Annotated[int, Field(ge=0)] | None = None
@@ -174,6 +176,27 @@ class Curve(Entry):
     has_recession_probability: bool = False
 
 
+class EventStudy(Entry):
+    """What is studied around events: a symbol, or a symbol against a benchmark."""
+
+    symbol: str
+    benchmark: str | None = None
+
+    @model_validator(mode="after")
+    def _two_symbols(self) -> "EventStudy":
+        if self.symbol == self.benchmark:
+            raise ValueError("a symbol cannot be its own benchmark")
+        return self
+
+
+class Universe(Entry):
+    """A list of symbols whose breadth is measured, and the day it was drawn up."""
+
+    universe: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    version: dt.date
+    symbols: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Rules(Entry):
     """Rules of the derived tables."""
 
@@ -181,10 +204,70 @@ class Rules(Entry):
     valuation_pairs: tuple[ValuationPair, ...]
     curves: tuple[Curve, ...]
     record_windows: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = RECORD_WINDOWS
+    universes: tuple[Universe, ...] = ()
+    event_studies: tuple[EventStudy, ...] = ()
+
+
+class Announced(Entry):
+    """The clock time at which decisions of the FOMC are announced, from the day `since` on."""
+
+    at: Clock
+    since: dt.date | None = None
+
+
+class Fomc(Entry):
+    """Meetings of the Federal Open Market Committee, by the day of the decision.
+
+    `unscheduled` gives the hour of each decision between meetings, `cancelled` the day on which a scheduled meeting was
+    called off.
+    """
+
+    announced: Annotated[tuple[Announced, ...], Field(min_length=1)]
+    scheduled: Annotated[tuple[dt.date, ...], Field(min_length=1)]
+    unscheduled: dict[dt.date, Clock] = {}
+    cancelled: dict[dt.date, dt.date] = {}
+
+    @model_validator(mode="after")
+    def _each_day_once(self) -> "Fomc":
+        days = [*self.scheduled, *self.unscheduled]
+        if twice := sorted(day for day in set(days) if days.count(day) > 1):
+            raise ValueError(f"{twice[0]} is listed twice")
+        if strange := sorted(self.cancelled.keys() - set(self.scheduled)):
+            raise ValueError(f"{strange[0]} is cancelled but not scheduled")
+        if sum(one.since is None for one in self.announced) != 1:
+            raise ValueError("exactly one entry of 'announced' has no 'since': it holds for the earliest decisions")
+        return self
+
+
+class Recession(Entry):
+    """A recession as the NBER announced it: peak and trough by the first day of their months."""
+
+    peak: dt.date
+    peak_announced_on: dt.date
+    trough: dt.date | None = None
+    trough_announced_on: dt.date | None = None
+
+    @field_validator("peak", "trough")
+    @classmethod
+    def _is_a_month(cls, day: dt.date | None) -> dt.date | None:
+        if day is not None and day.day != 1:
+            raise ValueError("a month is given by its first day")
+        return day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Recession":
+        if (self.trough is None) != (self.trough_announced_on is None):
+            raise ValueError("a trough has a month and the day of its announcement, or neither")
+        trough, trough_announced_on = self.trough or dt.date.max, self.trough_announced_on or dt.date.max
+        if not self.peak < trough <= trough_announced_on:
+            raise ValueError("a trough comes after the peak and is announced after its month")
+        if not self.peak < self.peak_announced_on < trough_announced_on:
+            raise ValueError("a peak is announced after its month and before the trough")
+        return self
 
 
 class Config(BaseModel):
-    """All four files together."""
+    """All six files together."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -192,11 +275,17 @@ class Config(BaseModel):
     pairs: tuple[Pair, ...]
     series: tuple[Series, ...]
     rules: Rules
+    fomc: Fomc
+    recessions: tuple[Recession, ...]
 
     @cached_property
     def by_symbol(self) -> dict[str, Instrument]:
         """Instruments by symbol."""
         return {instrument.symbol: instrument for instrument in self.instruments}
+
+    def symbol(self, role: str) -> str:
+        """Symbol of a role; without one an empty text, with which nothing joins."""
+        return next((instrument.symbol for instrument in self.instruments if instrument.role == role), "")
 
     @cached_property
     def by_series_id(self) -> dict[str, Series]:
@@ -218,14 +307,18 @@ def load(*overrides: Path | None) -> Config:
         if not names or names - FILES:
             strange = f"{folder / min(names - FILES)}: unknown file" if names else f"{folder}: no config file in it"
             raise ConfigError(f"{strange}; the files are {', '.join(sorted(FILES))}")
-    files = {name: _newest(folders, f"{name}.yaml") for name in ("etfs", "pairs", "macro", "rules")}
+    files = {
+        name: _newest(folders, f"{name}.yaml") for name in ("etfs", "pairs", "macro", "rules", "fomc", "recessions")
+    }
     config = Config(
         instruments=_entries(files["etfs"], Instrument),
         pairs=_entries(files["pairs"], Pair),
         series=_entries(files["macro"], Series),
         rules=_single(files["rules"], Rules),
+        fomc=_single(files["fomc"], Fomc),
+        recessions=_entries(files["recessions"], Recession),
     )
-    etfs, pairs, macro, rules = files.values()
+    etfs, pairs, macro, rules, _, recessions = files.values()
     _check_unique(etfs, [((i, "symbol"), one.symbol) for i, one in enumerate(config.instruments)])
     _check_unique(etfs, [((i, "role"), one.role) for i, one in enumerate(config.instruments)])
     _check_unique(pairs, [((i, "symbol"), f"{one.symbol}/{one.benchmark}") for i, one in enumerate(config.pairs)])
@@ -235,6 +328,14 @@ def load(*overrides: Path | None) -> Config:
     _check_unique(rules, [(("streak_rules", i, "rule"), one.rule) for i, one in enumerate(streaks)])
     _check_unique(rules, [(("valuation_pairs", i, "growth"), f"{v.growth}/{v.value}") for i, v in enumerate(gaps)])
     _check_unique(rules, [(("curves", i, "curve"), one.curve) for i, one in enumerate(curves)])
+    universes = config.rules.universes
+    _check_unique(rules, [(("universes", i, "universe"), one.universe) for i, one in enumerate(universes)])
+    studies = config.rules.event_studies
+    named = ["/".join(filter(None, (study.symbol, study.benchmark))) for study in studies]
+    _check_unique(rules, [(("event_studies", i, "symbol"), name) for i, name in enumerate(named)])
+    for i, (earlier, later) in enumerate(pairwise(config.recessions), start=1):
+        if not (earlier.trough or dt.date.max) < later.peak:
+            raise _wrong(recessions, (i, "peak"), f"{later.peak} is not after the trough of the recession before it")
     for i, pair in enumerate(config.pairs):
         _check_known(pairs, (i, "symbol"), pair.symbol, config.by_symbol, etfs)
         _check_known(pairs, (i, "benchmark"), pair.benchmark, config.by_symbol, etfs)
@@ -244,6 +345,14 @@ def load(*overrides: Path | None) -> Config:
     for i, curve in enumerate(curves):
         _check_known(rules, ("curves", i, "spread"), curve.spread, config.by_series_id, macro)
         _check_known(rules, ("curves", i, "long_yield"), curve.long_yield, config.by_series_id, macro)
+    for i, universe in enumerate(universes):
+        _check_unique(rules, [(("universes", i, "symbols", j), one) for j, one in enumerate(universe.symbols)])
+        for j, symbol in enumerate(universe.symbols):
+            _check_known(rules, ("universes", i, "symbols", j), symbol, config.by_symbol, etfs)
+    for i, study in enumerate(studies):
+        _check_known(rules, ("event_studies", i, "symbol"), study.symbol, config.by_symbol, etfs)
+        if study.benchmark is not None:
+            _check_known(rules, ("event_studies", i, "benchmark"), study.benchmark, config.by_symbol, etfs)
     return config
 
 

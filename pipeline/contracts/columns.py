@@ -16,12 +16,15 @@ DECIMALS: dict[str, int | None] = {
     "points": 6,  # a level on its own scale, such as an index that starts at 100
     "pct": 6,
     "pp": 6,
+    "bp": 6,
     "sd": 6,  # standard deviations
     "unit_of_the_measure": 8,
     "usd": None,  # prices as served
+    "computed_usd": 6,  # averages and other levels made of prices
     "as_served": None,
 }
 
+UNITS = {"computed_usd": "usd"}  # of kinds whose name is not their unit
 BASIS = "price: split-adjusted close; total: forward total-return index."
 SYMBOL = "Fund or index."
 SESSION = "New York trading session; the row is known from its close."
@@ -49,7 +52,7 @@ def number(
     """Return a nullable DOUBLE column of a kind in `DECIMALS`.
 
     Args:
-        kind: a key of `DECIMALS`; it is also the unit in the dictionary.
+        kind: a key of `DECIMALS`; it is also the unit in the dictionary, but for those in `UNITS`.
         description: what the figure is.
         grade: exact, ours, reconstruction, proxy or snapshot.
         source: who defined the figure, where it was not us.
@@ -57,25 +60,29 @@ def number(
         rules: further dataframely arguments, such as `min` or `nullable=False`.
     """
     decimals = DECIMALS[kind]
-    metadata: dict[str, Any] = {"unit": kind.replace("_", " "), "grade": grade, "repaints": repaints}
+    metadata: dict[str, Any] = {"unit": UNITS.get(kind, kind.replace("_", " ")), "grade": grade, "repaints": repaints}
     metadata |= {} if source is None else {"source": source}
     metadata |= {} if decimals is None else {"decimals": decimals}
     return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)
 
 
-def count(description: str, *, nullable: bool = True, **rules: Any) -> dy.Int64:
+def count(description: str, *, nullable: bool = True, grade: str = "exact", **rules: Any) -> dy.Int64:
     """Return a BIGINT column that counts something."""
-    return dy.Int64(nullable=nullable, min=0, description=description, metadata={"unit": "count"}, **rules)
+    metadata = {"unit": "count", "grade": grade}
+    return dy.Int64(nullable=nullable, min=0, description=description, metadata=metadata, **rules)
 
 
-def flag(description: str, *, nullable: bool = True, grade: str = "exact") -> dy.Bool:
-    """Return a BOOLEAN column."""
-    return dy.Bool(nullable=nullable, description=description, metadata={"unit": "flag", "grade": grade})
+def flag(description: str, *, nullable: bool = True, grade: str = "exact", repaints: bool = False) -> dy.Bool:
+    """Return a BOOLEAN column; `repaints` where it turns TRUE only when later data are public."""
+    metadata = {"unit": "flag", "grade": grade, "repaints": repaints}
+    return dy.Bool(nullable=nullable, description=description, metadata=metadata)
 
 
-def day(description: str, *, nullable: bool = True, repaints: bool = False, **rules: Any) -> dy.Date:
+def day(
+    description: str, *, nullable: bool = True, grade: str = "exact", repaints: bool = False, **rules: Any
+) -> dy.Date:
     """Return a DATE column; `repaints` where a later session fills it in."""
-    metadata = {"unit": "date", "repaints": repaints}
+    metadata = {"unit": "date", "grade": grade, "repaints": repaints}
     return dy.Date(nullable=nullable, description=description, metadata=metadata, **rules)
 
 

@@ -117,6 +117,41 @@ class MacroLatest(Table):
     captured_at = instant("When the value was received.")
 
 
+class FedFundsFutures(Table):
+    """Settlements of 30-day fed funds futures, one row per contract and trading day."""
+
+    known_date = "session_date"
+
+    contract = text("Contract as the source names it, e.g. ZQN23.", primary_key=True)
+    session_date = day("Trading day; the futures also trade when XNYS does not.", nullable=False, primary_key=True)
+    contract_month = day("First day of the month whose average rate the contract pays.", nullable=False)
+    settlement = number("as_served", "Settlement: 100 less the month's average rate in percent.", nullable=False)
+    implied_rate_pct = number("pct", "100 - settlement: the average rate expected for the month.", nullable=False)
+    volume = number("as_served", "Contracts traded; NULL: not said.")
+    open_interest = number("as_served", "Contracts open; NULL: not said.")
+    captured_at = instant("When the row in use was received.")
+
+
+class FomcMeetings(Table):
+    """One row per meeting of the FOMC, or decision between meetings: held, cancelled or planned."""
+
+    known_date = "decided_at"
+
+    decided_on = day("Day of the decision: the last day of the meeting.", nullable=False, primary_key=True)
+    is_scheduled = flag("FALSE: between meetings; NULL: captured, and outside the calendar in fomc.yaml.")
+    scheduled_on = day(
+        "Day from which a scheduled meeting counts as planned: 1 September of the year before, when the Federal "
+        "Reserve has published the calendar (ours)."
+    )
+    cancelled_on = day("Day on which a scheduled meeting was called off; NULL: it was not.", repaints=True)
+    decided_at = instant("Instant of the announcement; planned, of a meeting that is to come or was cancelled.")
+    target_pct = number(
+        "pct", "Captured target after the decision, upper bound of a range; NULL: planned or not captured."
+    )
+    previous_target_pct = number("pct", "Captured target before the decision; NULL: not said.")
+    captured_at = instant("When the decision was received; NULL: not captured.", nullable=True)
+
+
 class FundFacts(Table):
     """What a vendor states about a fund on one day: the first capture of that day. Never back-filled."""
 

@@ -11,7 +11,7 @@ from pipeline.config import Config
 from pipeline.defs.warehouse import contract_metadata, key, preview, table_asset, written
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS
-from pipeline.transforms import macro, reference
+from pipeline.transforms import futures, macro, reference
 from pipeline.transforms.answers import source_status
 from pipeline.transforms.captures import price_edits
 from pipeline.transforms.facts import fund_facts
@@ -23,7 +23,9 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "core.sessions": ("raw.price_captures", "raw.macro_captures"),
     "core.prices": ("raw.price_captures", "core.sessions"),
     "core.rejects": ("raw.price_captures", "raw.macro_captures", "raw.rejects", "core.sessions"),
-    "core.macro_releases": ("raw.macro_captures",),
+    "core.fed_funds_futures": ("raw.futures_captures",),
+    "core.fomc_meetings": ("raw.fomc_captures",),
+    "core.macro_releases": ("raw.macro_captures", "core.fomc_meetings"),
     "core.macro_latest": ("core.macro_releases",),
     "core.capture_edits": ("raw.price_captures", "core.macro_releases"),
     "core.instruments": ("core.prices",),
@@ -42,7 +44,11 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
         "core.fund_facts": lambda facts: fund_facts(facts, settings.as_of),
         "core.source_status": lambda answers, price: source_status(answers, price, settings.as_of),
         "core.sessions": lambda price, series: reference.sessions(_until(settings, price, series)),
-        "core.macro_releases": lambda series: macro.macro_releases(series, config.series, settings.as_of),
+        "core.fed_funds_futures": lambda captures: futures.fed_funds_futures(captures, settings.as_of),
+        "core.fomc_meetings": lambda captures: futures.fomc_meetings(captures, config.fomc, settings.as_of),
+        "core.macro_releases": lambda series, meetings: macro.macro_releases(
+            series, config.series, settings.as_of, meetings
+        ),
         "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
     }
     return [

@@ -1,6 +1,7 @@
 """Derived: which core tables each definition reads, and which part of the config."""
 
 from collections.abc import Callable
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -8,16 +9,48 @@ import polars as pl
 from pipeline.config import Config
 from pipeline.defs.warehouse import table_asset
 from pipeline.settings import Settings
-from pipeline.transforms import records, relative_strength, returns, streaks, valuation_gap, yield_curve
+from pipeline.transforms import (
+    bar_events,
+    breadth,
+    credit_regime,
+    drawdowns,
+    event_studies,
+    fomc_odds,
+    macro_indicators,
+    records,
+    relative_strength,
+    returns,
+    seasonality,
+    streaks,
+    trend,
+    valuation_gap,
+    yield_curve,
+)
+from pipeline.transforms.policy_rate import first_cuts, target_decisions
 
 INPUTS: dict[str, tuple[str, ...]] = {
     "derived.returns": ("core.prices",),
     "derived.relative_strength": ("core.prices",),
     "derived.streak_events": ("core.prices",),
     "derived.records": ("core.prices",),
+    "derived.bar_events": ("core.prices",),
+    "derived.trend": ("core.prices",),
+    "derived.drawdowns": ("core.prices",),
     "derived.valuation_gap": ("core.prices", "core.fund_facts", "core.sessions"),
     "derived.yield_curve_status": ("core.macro_releases",),
     "derived.yield_curve_inversions": ("core.macro_releases",),
+    "derived.macro_indicators": ("core.macro_releases", "core.fomc_meetings"),
+    "derived.credit_regime": ("core.macro_releases",),
+    "derived.fomc_odds": ("core.fed_funds_futures", "core.fomc_meetings", "core.macro_releases"),
+    "derived.breadth": ("core.prices",),
+    "derived.seasonality": ("core.prices",),
+    "derived.seasonality_years": ("core.prices",),
+    "derived.event_studies": (
+        "core.prices",
+        "core.sessions",
+        "core.macro_releases",
+        "core.fomc_meetings",
+    ),
 }
 
 
@@ -35,9 +68,40 @@ def computations(config: Config) -> dict[str, Callable[..., pl.DataFrame]]:
         "derived.relative_strength": lambda prices: relative_strength.relative_strength(prices, pairs),
         "derived.streak_events": lambda prices: streaks.streak_events(prices, rules.streak_rules),
         "derived.records": lambda prices: records.records(prices, pairs, rules.record_windows),
+        "derived.bar_events": bar_events.bar_events,
+        "derived.trend": lambda prices: trend.trend(prices, config.symbol("large")),
+        "derived.drawdowns": drawdowns.drawdowns,
         "derived.valuation_gap": lambda prices, facts, sessions: valuation_gap.valuation_gap(
             prices, facts, sessions, rules.valuation_pairs
         ),
         "derived.yield_curve_status": lambda releases: yield_curve.yield_curve_status(releases, rules.curves),
         "derived.yield_curve_inversions": lambda releases: yield_curve.yield_curve_inversions(releases, rules.curves),
+        "derived.macro_indicators": lambda releases, meetings: macro_indicators.macro_indicators(
+            releases, config.series, config.recessions, target_decisions(releases, meetings, config.series)
+        ),
+        "derived.credit_regime": lambda releases: credit_regime.credit_regime(releases, config.series),
+        "derived.fomc_odds": lambda futures, meetings, releases: fomc_odds.fomc_odds(
+            futures, meetings, releases, config.series
+        ),
+        "derived.breadth": lambda prices: breadth.breadth(
+            prices, rules.universes, equal_weight=config.symbol("equal_weight"), large=config.symbol("large")
+        ),
+        "derived.seasonality": lambda prices: seasonality.seasonality(prices, pairs),
+        "derived.seasonality_years": lambda prices: seasonality.seasonality_years(prices, pairs),
+        "derived.event_studies": partial(_event_studies, config),
     }
+
+
+def _event_studies(
+    config: Config,
+    prices: pl.DataFrame,
+    sessions: pl.DataFrame,
+    releases: pl.DataFrame,
+    meetings: pl.DataFrame,
+) -> pl.DataFrame:
+    cuts = first_cuts(target_decisions(releases, meetings, config.series))
+    small = config.symbol("small")
+    inversions = yield_curve.yield_curve_inversions(releases, config.rules.curves)
+    observations = yield_curve.curve_observations(releases, config.rules.curves)
+    events = event_studies.all_events(prices, sessions, cuts, inversions, observations, config.recessions, small)
+    return event_studies.event_studies(prices, sessions, events, config.rules.event_studies)

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline import calendar
 from pipeline.contracts import raw
-from pipeline.sources import Batch
+from pipeline.sources import Batch, sample_policy
 
 SOURCE = "sample"
 ORIGIN = "synthetic"
@@ -221,7 +221,7 @@ UNEMPLOYMENT_TREND = {
 
 
 def generate(*, until: dt.date, captured_at: dt.datetime, seed: int = SEED) -> Batch:
-    """Make up bars from 2000-01-03 to the session `until`, and the macro values public by `captured_at`.
+    """Make up bars from 2000-01-03 to the session `until`, futures, and what else was public by `captured_at`.
 
     A pure function of its arguments: the same ones give the same rows, and a later `until` adds rows to those of
     an earlier one. `captured_at` is an aware instant after `until` is final. Every row carries it, save the
@@ -245,6 +245,8 @@ def generate(*, until: dt.date, captured_at: dt.datetime, seed: int = SEED) -> B
         macro=[
             _macro_capture(piece, until, captured_at) for piece in _macro(weekdays, yields, sessions, volatility, seed)
         ],
+        futures=[_futures_capture(sessions, seed, captured_at)],
+        fomc=[sample_policy.decisions(_policy_rate, weekdays, _stamp(captured_at))],
     )
 
 
@@ -565,6 +567,12 @@ def _policy_rate(days: np.ndarray) -> np.ndarray:
     return rate
 
 
+def _futures_capture(sessions: np.ndarray, seed: int, captured_at: dt.datetime) -> pl.DataFrame:
+    quoted = sessions[sessions >= np.datetime64(sample_policy.FIRST_QUOTE)]
+    tilt = _autoregressive(0.0015 * _rng(seed, "futures").standard_normal(len(quoted)), 0.99)
+    return sample_policy.settlements(_policy_rate, quoted, tilt, _stamp(captured_at))
+
+
 def _macro(
     weekdays: np.ndarray, yields: dict[str, np.ndarray], sessions: np.ndarray, volatility: np.ndarray, seed: int
 ) -> Iterator[Observations]:
@@ -603,9 +611,8 @@ def _daily(
     vix = np.where(is_session, np.round(tension, 2), np.nan)
     yield Observations("SYN_VIXCLS", weekdays, vix, _after_business_days(1, dt.time(9, 36)))
 
-    funds_rate = np.round(
-        _policy_rate(weekdays) - 0.17 + 0.01 * _rng(seed, "SYN_EFFR").integers(-1, 2, len(weekdays)), 2
-    )
+    wobble = 0.01 * _rng(seed, "SYN_EFFR").integers(-1, 2, len(weekdays))
+    funds_rate = np.round(_policy_rate(weekdays) - sample_policy.BELOW_TARGET + wobble, 2)
     effective = np.where(is_holiday, np.nan, np.maximum(funds_rate, 0.04))
     yield Observations("SYN_EFFR", weekdays, effective, _after_business_days(1, dt.time(9, 0)))
     every_day = _days(FIRST_SESSION, weekdays[-1].item())

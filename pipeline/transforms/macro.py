@@ -7,6 +7,7 @@ import polars as pl
 
 from pipeline.calendar import federal_holidays, new_york_instant
 from pipeline.config import ReleaseRule, Series
+from pipeline.transforms.policy_rate import with_announcements
 
 KEY = ["series_id", "observed_on"]
 UTC = pl.Datetime("us", "UTC")
@@ -14,13 +15,24 @@ STEP = {"weekly": "1w", "monthly": "1mo", "quarterly": "1q", "annual": "1y"}  # 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 
 
-def macro_releases(captures: pl.DataFrame, series: Iterable[Series], as_of: dt.datetime | None = None) -> pl.DataFrame:
+def macro_releases(
+    captures: pl.DataFrame,
+    series: Iterable[Series],
+    as_of: dt.datetime | None = None,
+    meetings: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Compute core.macro_releases from raw.macro_captures, sorted by key.
 
     A value whose day the source told is available on that day, at the clock time of its series' releases. Without one
     the first value ever captured of an observation is available at its series' release rule, every different later
     value when it was captured. Values of series that are not configured are left out: without a release rule nobody
     can say when they were known.
+
+    Args:
+        captures: raw.macro_captures.
+        series: the configured series.
+        as_of: values that became public later are left out.
+        meetings: core.fomc_meetings, from whose announcements a new target is known; without them by its release rule.
     """
     series = list(series)
     known = _changes(_in_order(captures, series))
@@ -37,6 +49,8 @@ def macro_releases(captures: pl.DataFrame, series: Iterable[Series], as_of: dt.d
         availability=pl.when(dated | (later & pl.col("is_vintage"))).then(pl.lit("vintage")).otherwise(pl.lit("rule")),
         captured_at="captured_at",
     )
+    if meetings is not None:
+        releases = with_announcements(releases, meetings, series)
     return releases if as_of is None else releases.filter(pl.col("available_at") <= as_of)
 
 

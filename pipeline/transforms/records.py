@@ -4,7 +4,7 @@ Polars computes the measures; what follows runs series by series in NumPy, becau
 and the whole table does not. Nothing loops over rows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,6 @@ from pipeline.transforms.relative_strength import spread_pp
 from pipeline.transforms.windows import GROUP, MIN_RECORD_VALUES, RECORD_TOLERANCE, change, levels, pair_levels
 
 KEY = ["symbol", "benchmark", "basis"]
-DIRECTIONS = {"high": 1.0, "low": -1.0}
 MIN_SESSIONS_BEYOND_WINDOW = 20  # a record must reach back at least this much further than its own window
 
 
@@ -29,13 +28,15 @@ class Measure(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Records of one series in one direction: positions in the series, and figures, all of shape (r,)."""
+    """Records of one series by measure, direction and session: positions in the series and figures, of shape (r,)."""
 
+    measure: np.ndarray  # number in the order of names
+    is_low: np.ndarray
     row: np.ndarray
-    value: np.ndarray
-    since: np.ndarray  # position, -1: never
+    since: np.ndarray  # row, -1: never
     sessions_since: np.ndarray
-    first: np.ndarray  # position of the first value
+    first: np.ndarray  # row of the measure's first value
+    value: np.ndarray
     z_score: np.ndarray
     percentile: np.ndarray
 
@@ -66,108 +67,167 @@ def records(
 def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:
     """Records of all measures of these series, sorted by series, measure, direction and session."""
     names = sorted(measures)
-    values = bars.select(measures[name].value.over(GROUP).alias(name) for name in names)
-    numbers = {name: values[name].to_numpy() for name in names}
-    first = np.flatnonzero(np.diff(bars[GROUP].to_numpy(), prepend=-1))
-    found: list[Found] = []
-    labels: list[tuple[str, str]] = []
-    for start, end in zip(first, np.append(first, bars.height)[1:], strict=True):
-        for name in names:
-            for direction, one in _of_series(numbers[name][start:end], measures[name]):
-                since = np.where(one.since < 0, -1, one.since + start)
-                labels.append((name, direction))
-                found.append(one._replace(row=one.row + start, since=since, first=one.first + start))
-    return _table(bars, labels, found)
+    ordered = [measures[name] for name in names]
+    columns = bars.select(_within_series(measures[name]).fill_null(np.nan).alias(name) for name in names)
+    values = [column.to_numpy() for column in columns]
+    starts = np.flatnonzero(np.diff(bars[GROUP].to_numpy(), prepend=-1))
+    ranges = zip(starts, np.append(starts, bars.height)[1:], strict=True)
+    found = [_of_series(np.array([x[start:end] for x in values]), ordered) for start, end in ranges]
+    return _table(bars, names, starts, found) if found else Records.create_empty()
 
 
-def _table(bars: pl.DataFrame, labels: list[tuple[str, str]], found: list[Found]) -> pl.DataFrame:
-    """Put the pieces together; positions become keys and dates."""
-    if not found:
-        return Records.create_empty()
+def _within_series(measure: Measure) -> pl.Expr:
+    """The measure where its window lies in one series: a comparison of rows is far cheaper than `over`."""
+    group = pl.col(GROUP)
+    return measure.value if measure.is_level else pl.when(group == group.shift(measure.window)).then(measure.value)
+
+
+def _table(bars: pl.DataFrame, names: list[str], starts: np.ndarray, found: list[Found]) -> pl.DataFrame:
+    """Put the series together; positions become keys and dates."""
     whole = Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    names = pl.DataFrame(labels, schema=["measure", "direction"], orient="row")
-    names = names[np.repeat(np.arange(len(found)), [len(one.row) for one in found])]
+    start = np.repeat(starts, [len(one.row) for one in found])
     dates = bars["session_date"]
     is_all_time = pl.Series(whole.since < 0)
-    return bars.select(*KEY, "session_date")[whole.row].with_columns(
-        names["measure"],
-        names["direction"],
+    return bars.select(*KEY, "session_date")[start + whole.row].with_columns(
+        measure=pl.Series(names).gather(whole.measure),
+        direction=pl.Series(["high", "low"]).gather(whole.is_low.astype(np.int64)),
         value=pl.Series(whole.value),
-        since_date=pl.select(pl.when(~is_all_time).then(dates.gather(np.maximum(whole.since, 0)))).to_series(),
+        since_date=pl.select(pl.when(~is_all_time).then(dates.gather(start + np.maximum(whole.since, 0)))).to_series(),
         sessions_since=pl.select(pl.when(~is_all_time).then(pl.Series(whole.sessions_since))).to_series(),
         is_all_time=is_all_time,
-        history_start=dates.gather(whole.first),
+        history_start=dates.gather(start + whole.first),
         z_score=pl.Series(whole.z_score).fill_nan(None),
         percentile=pl.Series(whole.percentile),
     )
 
 
-def _of_series(x: np.ndarray, measure: Measure) -> Iterator[tuple[str, Found]]:
-    """Records of one series, whose missing values are NaN, in both directions."""
-    valued = np.flatnonzero(~np.isnan(x))
-    tolerance = RECORD_TOLERANCE * (np.abs(x) if measure.is_level else 1.0)
-    rows, since = {}, {}
-    for direction, sign in DIRECTIONS.items():
-        maxima = running_maxima(np.where(np.isnan(x), -np.inf, sign * x))
-        wanted = sign * x - tolerance
-        rows[direction] = _candidates(maxima, wanted, measure.window)
-        since[direction] = last_at_least(maxima, wanted[rows[direction]], rows[direction] - measure.window)
-    # number of each value among the values: what sessions_since counts
-    number = np.cumsum(~np.isnan(x)) - 1
-    either = np.concatenate(list(rows.values()))
-    percentile = percentiles_so_far(x[valued], number[either])
-    z_score = _z_scores(x[valued], number[either])
-    parts = np.cumsum([0, *(len(one) for one in rows.values())])
-    for (direction, row), begin in zip(rows.items(), parts[:-1], strict=True):
-        one = Found(
-            row=row,
-            value=x[row],
-            since=since[direction],
-            sessions_since=number[row] - number[since[direction]],
-            first=np.full(len(row), valued[0] if len(valued) else 0),
-            z_score=z_score[begin : begin + len(row)],
-            percentile=percentile[begin : begin + len(row)],
-        )
-        is_all_time = one.since < 0
-        far = ~is_all_time & (one.sessions_since >= measure.window + MIN_SESSIONS_BEYOND_WINDOW)
-        kept = far | (is_all_time & (number[row] + 1 >= MIN_RECORD_VALUES))
-        yield direction, Found(*(part[kept] for part in one))
+def _of_series(x: np.ndarray, measures: list[Measure]) -> Found:
+    """Records of one series.
+
+    Args:
+        x: values of each measure, NaN where there is none; shape (m, n).
+    """
+    measure, is_low, row, since = _candidates(x, measures)
+    is_valued = ~np.isnan(x)
+    number = is_valued.cumsum(1) - 1  # of each value among the values: what sessions_since counts
+    begin = measure * x.shape[1]
+    nth = number.take(begin + row)
+    sessions_since = nth - number.take(begin + np.maximum(since, 0))
+    far = MIN_SESSIONS_BEYOND_WINDOW + np.array([one.window for one in measures])
+    kept = np.flatnonzero(np.where(since < 0, nth + 1 >= MIN_RECORD_VALUES, sessions_since >= far.take(measure)))
+    measure, row, nth = measure.take(kept), row.take(kept), nth.take(kept)
+    at = begin.take(kept) + row
+    return Found(
+        measure=measure,
+        is_low=is_low.take(kept),
+        row=row,
+        since=since.take(kept),
+        sessions_since=sessions_since.take(kept),
+        first=is_valued.argmax(1).take(measure),
+        value=x.take(at),
+        z_score=_z_scores(x, is_valued, at, nth),
+        percentile=_percentiles(x, is_valued, measure, nth),
+    )
 
 
-def _z_scores(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _percentiles(x: np.ndarray, is_valued: np.ndarray, measure: np.ndarray, nth: np.ndarray) -> np.ndarray:
+    """Percentiles of the nth values of measures, given in the order of measures."""
+    parts = np.split(nth, np.searchsorted(measure, range(1, len(x))))
+    series = zip(x, is_valued, parts, strict=True)
+    return np.concatenate([percentiles_so_far(one.compress(valued), rows) for one, valued, rows in series])
+
+
+def _z_scores(x: np.ndarray, is_valued: np.ndarray, at: np.ndarray, nth: np.ndarray) -> np.ndarray:
     """(x less the mean of all x before it) over their sample SD, from the 253rd value; NaN where there is none.
 
     Sums are taken of x less its first value, so that a constant series has an SD of exactly zero.
+
+    Args:
+        x, is_valued: shape (m, n).
+        at, nth: positions in x laid end to end, and numbers among the values of their measure.
     """
-    centred = x - x[:1]
-    here, n = centred[rows], rows.astype(float)
-    total = np.cumsum(centred)[rows] - here
-    squares = np.cumsum(centred**2)[rows] - here**2
+    first = np.take_along_axis(x, is_valued.argmax(1)[:, None], 1)
+    centred = np.where(is_valued, x - first, 0.0)
+    here, n = centred.take(at), nth.astype(float)
+    total = centred.cumsum(1).take(at) - here
+    squares = (centred**2).cumsum(1).take(at) - here**2
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = np.sqrt(np.maximum((squares - total**2 / n) / (n - 1), 0))
         z = (here - total / n) / deviation
-    return np.where((rows + 1 >= MIN_RECORD_VALUES) & (deviation > 0), z, np.nan)
+    return np.where((nth + 1 >= MIN_RECORD_VALUES) & (deviation > 0), z, np.nan)
 
 
-def _candidates(maxima: list[np.ndarray], wanted: np.ndarray, window: int) -> np.ndarray:
+def _candidates(x: np.ndarray, measures: list[Measure]) -> tuple[np.ndarray, ...]:
     """Rows that exceed the 20 values before their own window: all that can be published, and few.
 
     A row without so many values before it has too short a history to be published.
+
+    Returns:
+        measure, is_low, row and since (-1: never) of each.
     """
-    reach = window + MIN_SESSIONS_BEYOND_WINDOW - 1
-    if len(wanted) <= reach:
-        return np.empty(0, np.int64)
-    level = MIN_SESSIONS_BEYOND_WINDOW.bit_length() - 1  # two stretches of 16 cover 20
-    spare = MIN_SESSIONS_BEYOND_WINDOW - 2**level
-    newest = np.arange(reach, len(wanted)) - window
-    barrier = np.maximum(maxima[level][newest], maxima[level][newest - spare])
-    return np.flatnonzero(barrier < wanted[reach:]) + reach
+    heights = _heights(x)
+    stretches = _maxima_of_stretches(heights)
+    wanted = heights[..., 1:].copy()
+    exceeds = np.zeros(wanted.shape, bool)
+    for i, measure in enumerate(measures):
+        wanted[i] -= RECORD_TOLERANCE * (np.abs(x[i]) if measure.is_level else 1.0)
+        reach = measure.window + MIN_SESSIONS_BEYOND_WINDOW - 1
+        np.greater(wanted[i, :, reach:], stretches[i, :, 1 : -measure.window], out=exceeds[i, :, reach:])
+    found = np.flatnonzero(exceeds)
+    part = found // x.shape[1]  # measure and direction
+    row = found - part * x.shape[1]
+    window = np.array([measure.window for measure in measures]).take(part // 2)
+    wall = part * heights.shape[-1]
+    upto = wall + 1 + row - window - MIN_SESSIONS_BEYOND_WINDOW
+    since = _last_as_high(heights, stretches, wanted.take(found), upto) - wall - 1
+    return part // 2, part % 2 == 1, row, since
+
+
+def _heights(x: np.ndarray) -> np.ndarray:
+    """Values as they are and upside down, each behind a wall higher than all at which every search ends.
+
+    Returns:
+        Shape (m, 2, n + 1); missing values lie lower than all.
+    """
+    heights = np.empty((len(x), 2, x.shape[1] + 1))
+    heights[..., 0] = np.inf
+    heights[:, 0, 1:] = x
+    heights[:, 1, 1:] = -x
+    np.copyto(heights[..., 1:], -np.inf, where=np.isnan(x)[:, None])
+    return heights
+
+
+def _maxima_of_stretches(heights: np.ndarray) -> np.ndarray:
+    """Maximum of the 20 values from each position on."""
+    width = 1
+    while width < MIN_SESSIONS_BEYOND_WINDOW:
+        step = min(width, MIN_SESSIONS_BEYOND_WINDOW - width)
+        heights = np.maximum(heights[..., step:], heights[..., :-step])
+        width += step
+    return heights
+
+
+def _last_as_high(heights: np.ndarray, stretches: np.ndarray, wanted: np.ndarray, upto: np.ndarray) -> np.ndarray:
+    """For each query the last position up to `upto` that is at least `wanted` high: at the latest the wall.
+
+    The 20 values after `upto` are known to be lower than `wanted`, so only peaks come into question: positions higher
+    than each of the 20 that follow, one in twenty. They alone are searched.
+    """
+    is_peak = np.zeros(heights.shape, bool)
+    followed = np.s_[..., :-MIN_SESSIONS_BEYOND_WINDOW]
+    np.greater(heights[followed], stretches[..., 1:], out=is_peak[followed])
+    peaks = np.flatnonzero(is_peak)
+    newest = np.cumsum(is_peak).take(upto) - 1
+    return peaks.take(last_at_least(running_maxima(heights.ravel().take(peaks)), wanted, newest))
 
 
 def running_maxima(x: np.ndarray) -> list[np.ndarray]:
-    """Sparse table: level k holds at each position the maximum of the 2^k values that end there (at most all)."""
-    table = [x]
-    for k in range(len(x).bit_length()):
+    """Sparse table: level k holds at each position the maximum of the 2^k values that end there (at most all).
+
+    An infinite value is put in front: no search runs beyond it.
+    """
+    table = [np.append(np.inf, x)]
+    for k in range(len(x).bit_length() - 1):
         half = 2**k
         wider = table[-1].copy()
         np.maximum(table[-1][half:], table[-1][:-half], out=wider[half:])
@@ -182,11 +242,10 @@ def last_at_least(maxima: list[np.ndarray], wanted: np.ndarray, upto: np.ndarray
     log2(n) steps for all queries at once instead of a loop over rows.
 
     Args:
-        maxima: of `running_maxima`, each of shape (n,).
+        maxima: of `running_maxima`, each of shape (n + 1,).
         wanted, upto: per query, shape (q,).
     """
-    position = upto.copy()
+    position = upto + 1  # the infinite value is position 0
     for k in range(len(maxima) - 1, -1, -1):
-        fits = position - 2**k + 1 >= 0
-        position -= (fits & (maxima[k][position] < wanted)) * 2**k
-    return position
+        position -= (maxima[k].take(position) < wanted) * 2**k
+    return position - 1

@@ -36,12 +36,37 @@ def divided(numerator: pl.Expr, denominator: pl.Expr, *, tiny: pl.Expr | float =
 
 
 def deviation(x: pl.Expr, n: int) -> pl.Expr:
-    """(x less its mean over n rows) in population SDs, NULL where the SD is zero.
+    """(x less its mean over n rows) in population SDs, NULL where the SD is zero."""
+    return in_deviations(x, x.rolling_mean(n), x.rolling_std(n, ddof=0))
+
+
+def in_deviations(x: pl.Expr, mean: pl.Expr, sd: pl.Expr) -> pl.Expr:
+    """(x less a rolling mean) in rolling SDs, NULL where the SD is zero.
 
     Rolling sums leave an SD of about 1e-8 of the mean on constant data, hence the threshold.
     """
-    mean = x.rolling_mean(n)
-    return divided(x - mean, x.rolling_std(n, ddof=0), tiny=mean.abs() * 1e-7)
+    return divided(x - mean, sd, tiny=mean.abs() * 1e-7)
+
+
+def at_least(a: pl.Expr, b: pl.Expr) -> pl.Expr:
+    """a >= b, for prices and their averages: within 1e-9, relatively, is equal."""
+    return a >= b * (1 - RECORD_TOLERANCE)
+
+
+def at_most(a: pl.Expr, b: pl.Expr) -> pl.Expr:
+    """a <= b, for prices and their averages: within 1e-9, relatively, is equal."""
+    return a <= b * (1 + RECORD_TOLERANCE)
+
+
+def moving_average(x: pl.Expr, n: int) -> pl.Expr:
+    """Mean of the last n values, guarded against gaps."""
+    return guarded(x.rolling_mean(n), n - 1)
+
+
+def in_a_row(is_met: pl.Expr) -> pl.Expr:
+    """Rows in a row, up to this one, on which the condition is met; NULL is not met."""
+    row = pl.int_range(pl.len())
+    return row - pl.when(is_met.fill_null(False)).then(None).otherwise(row).forward_fill().fill_null(-1)
 
 
 def expanding_percentile(x: pl.Expr) -> pl.Expr:

@@ -24,6 +24,7 @@ from pipeline.contracts.columns import Table
 from pipeline.definitions import JOB, build_definitions
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE
+from pipeline.publish import GRAINS
 from pipeline.run import dagster_instance
 from pipeline.sources import sample
 from pipeline.sql_models import load_models
@@ -219,7 +220,7 @@ def test_parquet_files_describe_themselves(home: Path) -> None:
 @pytest.mark.parametrize("name", CONTRACTS)
 def test_parquet_is_sorted_by_key(name: str, home: Path) -> None:
     contract: type[Table] = CONTRACTS[name]
-    key = contract.primary_key() or ["symbol", "benchmark", "basis", "measure", "direction", "session_date"]
+    key = contract.primary_key() or GRAINS[name]
     if name == "core.rejects":
         return
     frame = pl.read_parquet(home / "files" / "current" / f"{name.replace('.', '/')}.parquet")

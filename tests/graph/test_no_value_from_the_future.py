@@ -21,7 +21,7 @@ from pipeline.contracts import core as core_contracts
 from pipeline.contracts import raw
 from pipeline.defs import core, derived
 from pipeline.tables import CONTRACTS
-from pipeline.transforms import facts, macro, prices, reference
+from pipeline.transforms import facts, futures, macro, prices, reference
 
 # what is only known from some instant on, and every table that reads it, directly or through others, with the column
 # from whose day or instant its rows are known
@@ -30,6 +30,10 @@ KNOWN = {
     "derived.yield_curve_status": "available_at",
     "derived.yield_curve_inversions": "confirmed_on",
     "derived.valuation_gap": "session_date",
+    "derived.macro_indicators": "available_at",
+    "derived.credit_regime": "available_at",
+    "derived.fomc_odds": "quoted_on",
+    "derived.event_studies": "known_on",
     "marts.rotation_daily": "close_at",
     "marts.inversion_history": "confirmed_on",
     "marts.valuation_gap_now": "session_date",
@@ -37,6 +41,7 @@ KNOWN = {
 
 FIRST, LAST = dt.date(2019, 3, 1), dt.date(2020, 1, 31)  # the curve is known the same evening since 2019-06-21
 NOW = dt.datetime(2020, 2, 3, 12, tzinfo=dt.UTC)
+CUTS = (dt.date(2019, 8, 1), dt.date(2019, 9, 19), dt.date(2019, 10, 31))  # days on which FRED has a lower target
 SYMBOLS = ("IWM", "SPY", "QQQ", "IVW", "IWN", "IVE")
 CONFIG = config.load()
 MODELS = sql_models.load_models()
@@ -98,7 +103,42 @@ def observations(chance: random.Random) -> pl.DataFrame:
             value = round(4 + chance.gauss(0, 0.5), 2) if chance.random() < 0.9 else None
             credit = {"series_id": "BAMLH0A0HYM2", "observed_on": day, "value": value, "is_vintage": True}
             rows.append({**credit, "vintage_on": told, "captured_at": evening(told)})
+    rows += policy(chance) + unemployment(chance)
     return captured(raw.MacroCapture, rows)
+
+
+def policy(chance: random.Random) -> list[dict]:
+    """Rows of the target and of the effective rate: a rise in May 2019, and cuts from July on."""
+    rows = []
+    for day in session_days():
+        target = 2.25 + 0.25 * (day >= dt.date(2019, 5, 2)) - 0.25 * sum(day >= cut for cut in CUTS)
+        for series_id, value in (("DFEDTARU", target), ("EFFR", target - 0.1 + chance.gauss(0, 0.01))):
+            rows.append({"series_id": series_id, "observed_on": day, "value": round(value, 2), "is_vintage": False})
+    return rows
+
+
+def unemployment(chance: random.Random) -> list[dict]:
+    """Rows of monthly rates that are told on the 5th of the next month, and revised twice."""
+    rows = []
+    for number in range(36):
+        month = dt.date(2017 + number // 12, number % 12 + 1, 1)
+        for late in (35, 65, 400):
+            told = month + dt.timedelta(days=late)
+            row = {"series_id": "UNRATE", "observed_on": month, "value": round(chance.uniform(3, 5), 1)}
+            rows.append({**row, "is_vintage": True, "vintage_on": told, "captured_at": evening(told)})
+    return [row for row in rows if row["captured_at"] <= NOW]
+
+
+def settlements(chance: random.Random) -> pl.DataFrame:
+    """raw.futures_captures of the months of the window and the next three."""
+    months = [(2019 + number // 12, number % 12) for number in range(2, 16)]
+    rows = []
+    for year, month in months:
+        for day in session_days():
+            if day <= dt.date(year, month + 1, 28):
+                row = {"contract": f"ZQ{'FGHJKMNQUVXZ'[month]}{year % 100}", "session_date": day}
+                rows.append({**row, "close": round(97.9 + chance.gauss(0, 0.1), 3)})
+    return captured(raw.FuturesCapture, rows)
 
 
 def snapshots(chance: random.Random) -> pl.DataFrame:
@@ -135,7 +175,8 @@ def captured(contract: type, rows: list[dict]) -> pl.DataFrame:
 def base() -> Tables:
     """Every table that matters, from captures on, the marts included."""
     chance = random.Random(20240716)
-    releases = macro.macro_releases(observations(chance), CONFIG.series)
+    meetings = futures.fomc_meetings(raw.FomcCapture.create_empty(), CONFIG.fomc)
+    releases = macro.macro_releases(observations(chance), CONFIG.series, meetings=meetings)
     sessions = reference.sessions(NOW).filter(pl.col("session_date") >= FIRST)
     bar = prices.prices(bars(chance), sessions, CONFIG.instruments).prices
     tables = {
@@ -143,6 +184,8 @@ def base() -> Tables:
         "core.prices": bar,
         "core.instruments": reference.instruments(bar, CONFIG.instruments, is_synthetic=False),
         "core.macro_releases": releases,
+        "core.fomc_meetings": meetings,
+        "core.fed_funds_futures": futures.fed_funds_futures(settlements(chance)),
         "core.fund_facts": facts.fund_facts(snapshots(chance)),
     }
     return computed(tables, [name for name in INPUTS if not name.startswith("core.")])
@@ -179,13 +222,21 @@ def mart(con: duckdb.DuckDBPyConnection, name: str, tables: Tables) -> pl.DataFr
 def known_by(instant: dt.datetime, name: str) -> pl.DataFrame:
     """Rows of the base that were known by an instant; unsettled rows, whose day is NULL, are not."""
     table, column = base()[name], KNOWN[name]
-    if column == "session_date":
+    if "vintage" in table.columns:
+        table = table.filter(pl.col("vintage") == "realtime")  # `latest` is restated by design
+    if column in ("session_date", "quoted_on", "known_on"):
         days = base()["core.sessions"].filter(pl.col("close_at") <= instant)
-        return table.join(days, on="session_date", how="semi")
+        return table.join(days, left_on=column, right_on="session_date", how="semi")
     if column == "confirmed_on":
         public = base()["derived.yield_curve_status"].filter(pl.col("available_at") <= instant)
         return table.join(public.select("curve", confirmed_on="observed_on"), on=["curve", column], how="semi")
     return table.filter(pl.col(column) <= instant)
+
+
+def lasting(name: str) -> list[str]:
+    """Columns of a table that nothing later changes."""
+    columns = CONTRACTS[name].columns() if name in CONTRACTS else dict.fromkeys(base()[name].columns)
+    return [column for column, spec in columns.items() if spec is None or not (spec.metadata or {}).get("repaints")]
 
 
 def falsified(instant: dt.datetime, by: float | None) -> Tables:
@@ -215,6 +266,7 @@ def test_the_data_has_what_the_comparison_needs() -> None:
     assert all(tables[name].height for name in KNOWN)
     assert {"sustained", "raw"} == set(tables["marts.inversion_history"].drop_nulls("confirmed_on")["variant"])
     assert tables["derived.valuation_gap"]["growth_pe"].null_count() > 0
+    assert {"first_cut", "uninversion"} <= set(tables["derived.event_studies"]["event_type"])
     assert tables["marts.rotation_daily"].drop_nulls(["curve_spread_pp", "credit_spread_pct"]).height > 100
 
 
@@ -228,12 +280,15 @@ def test_what_becomes_public_later_changes_no_row(instant: dt.datetime, seconds:
     moment = instant + dt.timedelta(seconds=seconds)
     tables = falsified(moment, by)
     for name in KNOWN:
-        changed = known_by(moment, name).join(tables[name], on=tables[name].columns, how="anti", nulls_equal=True)
+        columns = lasting(name)
+        changed = known_by(moment, name).join(tables[name], on=columns, how="anti", nulls_equal=True)
         assert changed.is_empty(), f"{name} at {moment} knows what came later: {changed.head(3).to_dicts()}"
 
 
 def test_at_the_end_everything_settled_has_been_compared() -> None:
     """Rows that `known_by` never returns would be compared by nothing."""
     for name, column in KNOWN.items():
-        settled = base()[name].drop_nulls(column) if column in base()[name].columns else base()[name]
+        table = base()[name]
+        table = table.filter(pl.col("vintage") == "realtime") if "vintage" in table.columns else table
+        settled = table.drop_nulls(column) if column in table.columns else table
         assert known_by(NOW + dt.timedelta(days=1), name).height == settled.height > 0, name

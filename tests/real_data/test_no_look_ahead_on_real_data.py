@@ -22,6 +22,7 @@ CONFIG = config.load()
 RECEIVED = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 FIRST, LAST = dt.date(2001, 6, 1), dt.date(2025, 11, 28)
 EARLY = {  # tables that have no row yet before the day: the files begin there
+    "core.fed_funds_futures": dt.date(2015, 1, 2),
     "derived.fomc_odds": dt.date(2015, 1, 5),
 }
 

@@ -69,11 +69,13 @@ def values(batch: Batch, series_id: str) -> dict[dt.date, float]:
 def test_rows_have_the_shape_of_captures(batch: Batch):
     raw.PriceCapture.validate(batch.prices)
     raw.MacroCapture.validate(batch.macro)
-    assert batch.futures.is_empty() and batch.fomc.is_empty() and batch.rejects.is_empty()
+    raw.FuturesCapture.validate(batch.futures)
+    raw.FomcCapture.validate(batch.fomc)
+    assert batch.rejects.is_empty()
 
 
 def test_every_row_says_that_it_is_synthetic(batch: Batch):
-    for frame in (batch.prices, batch.macro):
+    for frame in (batch.prices, batch.macro, batch.futures, batch.fomc):
         assert frame["source"].unique().to_list() == ["sample"]
         assert frame["origin"].unique().to_list() == ["synthetic"]
 
@@ -87,12 +89,16 @@ def test_prices_are_captured_at_the_given_instant(batch: Batch):
 def test_keys_are_unique(batch: Batch):
     assert not batch.prices.select("symbol", "session_date").is_duplicated().any()
     assert not batch.macro.select("series_id", "observed_on", "captured_at").is_duplicated().any()
+    assert not batch.futures.select("contract", "session_date").is_duplicated().any()
+    assert batch.fomc["decided_on"].is_unique().all()
 
 
 def test_the_same_arguments_give_the_same_rows(batch: Batch):
     again = generate(UNTIL)
     assert_frame_equal(again.prices, batch.prices, check_exact=True)
     assert_frame_equal(again.macro, batch.macro, check_exact=True)
+    assert_frame_equal(again.futures, batch.futures, check_exact=True)
+    assert_frame_equal(again.fomc, batch.fomc, check_exact=True)
 
 
 def test_another_seed_gives_other_prices(batch: Batch):
@@ -109,6 +115,10 @@ def test_a_later_end_adds_rows_and_changes_none(number: int):
 
     expected = late.prices.filter(pl.col("session_date") <= until).drop("captured_at")
     assert_frame_equal(early.prices.drop("captured_at"), expected, check_exact=True)
+
+    for part, column in (("futures", "session_date"), ("fomc", "decided_on")):
+        expected = getattr(late, part).filter(pl.col(column) <= until).drop("captured_at")
+        assert_frame_equal(getattr(early, part).drop("captured_at"), expected, check_exact=True)
 
     key = ["series_id", "observed_on", "is_vintage"]
     dated = early.macro.filter("is_vintage")
@@ -495,3 +505,62 @@ def test_a_report_on_jobs_revises_the_month_before(batch: Batch):
     march = jobs.filter(pl.col("observed_on") == dt.date(2024, 3, 1))
     april = jobs.filter(pl.col("observed_on") == dt.date(2024, 4, 1))
     assert march["captured_at"][1] == april["captured_at"][0]
+
+
+# --- policy rate ----------------------------------------------------------------------------------------------------
+
+
+def test_decisions_are_the_changes_of_the_policy_rate(batch: Batch):
+    """Each is made on the day before the series has it; what comes after the end is not there."""
+    rate = values(batch, "SYN_DFEDTARU")
+    changes = [(before, rate[day], rate[before]) for before, day in pairwise(rate) if rate[day] != rate[before]]
+    assert batch.fomc.select("decided_on", "target_pct", "previous_target_pct").rows() == changes
+    assert len(changes) > 60
+
+
+@pytest.mark.parametrize("planned", [dt.date(2022, 3, 30), dt.date(2024, 10, 2)])
+def test_a_decision_is_known_on_its_own_evening_and_not_before(planned: dt.date):
+    """That of the next day is not: its session is not over."""
+    assert generate(planned).fomc["decided_on"].max() == planned
+    assert generate(planned - dt.timedelta(days=1)).fomc["decided_on"].max() < planned
+
+
+def test_decisions_since_2022_are_in_the_calendar_of_the_sample(batch: Batch, sample_config: config.Config):
+    late = batch.fomc.filter(pl.col("decided_on") >= dt.date(2022, 1, 1))["decided_on"].to_list()
+    assert len(late) == 16
+    assert set(late) <= set(sample_config.fomc.scheduled)
+    assert set(sample_config.fomc.unscheduled) <= set(batch.fomc["decided_on"])
+    assert max(sample_config.fomc.scheduled) > dt.date(2031, 1, 1)
+
+
+def test_thirteen_contracts_a_day_since_2022(batch: Batch):
+    sessions = calendar.sessions().filter(pl.col("session_date").is_between(dt.date(2022, 1, 3), UNTIL))
+    assert batch.futures["session_date"].unique().sort().to_list() == sessions["session_date"].to_list()
+    of_day = batch.futures.filter(pl.col("session_date") == dt.date(2024, 11, 19))["contract"].to_list()
+    assert sorted(of_day, key=lambda c: (c[3:], "FGHJKMNQUVXZ".index(c[2]))) == [
+        "ZQX24", "ZQZ24", "ZQF25", "ZQG25", "ZQH25", "ZQJ25", "ZQK25", "ZQM25", "ZQN25", "ZQQ25", "ZQU25", "ZQV25",
+        "ZQX25",
+    ]  # fmt: skip
+
+
+def test_a_sample_that_ends_before_there_are_quotes():
+    assert generate(dt.date(2021, 12, 31)).futures.is_empty()
+
+
+def test_settlements_see_the_next_change_coming(any_seed: Batch):
+    """2024-09-30: the target falls from 5.25 to 5.00 on 2 October, to 4.75 on 20 November; 0.17 below it is paid.
+
+    October: 2 days at 5.08, 29 that are seen with 0.92^2 = 0.8464: 5.08 - 0.25 x 0.8464 x 29 / 31 = 4.882. Expected of
+    every month besides: a tilt of some hundredths a month. Settlements are in steps of 0.005.
+    """
+    of_day = any_seed.futures.filter(pl.col("session_date") == dt.date(2024, 9, 30))
+    rate = {contract: 100 - close for contract, close in of_day.select("contract", "close").rows()}
+    assert rate["ZQU24"] == pytest.approx(5.08, abs=0.003)
+    assert rate["ZQV24"] == pytest.approx(4.882, abs=0.05)
+    # 29 November 2024: 20 days at 5.00 and 9 at 4.75 are over, one is known: (20 x 5 + 10 x 4.75) / 30 - 0.17
+    (last,) = any_seed.futures.filter(pl.col("session_date") == dt.date(2024, 11, 29), pl.col("contract") == "ZQX24")[
+        "close"
+    ]
+    assert 100 - last == pytest.approx(4.7467, abs=0.0026)
+    assert all(abs(close / 0.005 - round(close / 0.005)) < 1e-6 for close in of_day["close"])
+    assert any_seed.futures["close"].is_between(90, 100).all()

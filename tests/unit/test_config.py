@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.config import Config, ConfigError, ReleaseRule, load
+from pipeline.config import SAMPLE_DIR, Config, ConfigError, ReleaseRule, load
+from pipeline.sources.sample import RECESSIONS
 from pipeline.transforms.macro import available_at
 
 
@@ -46,7 +47,7 @@ SERIES = {
 # Named in definitions.md only as levels, or kept to check our own numbers.
 OTHER_SERIES = _words("""
     NFCI STLFSI4 JTSJOL RSAFS MICH M2SL MORTGAGE30US T10YIE SAHMREALTIME AAA AAA10Y AHETPI BAMLC0A0CM CCSA CFNAI
-    CIVPART DFEDTARL DTB3 FEDFUNDS JHGDPBRINDX RECPROUSM156N TB3MS U6RATE
+    CIVPART DFEDTAR DFEDTARL DTB3 FEDFUNDS JHGDPBRINDX RECPROUSM156N TB3MS U6RATE
 """)
 
 # What the agencies really did: observation, date of its first release. The hard cases of each calendar.
@@ -139,8 +140,8 @@ def test_frequencies(config: Config):
     assert {i for i, f in frequencies.items() if f == "quarterly"} == {"GDP", "GDPC1", "JHGDPBRINDX"}
     assert {i for i, f in frequencies.items() if f == "annual"} == {"FYFSD"}
     assert {i for i, f in frequencies.items() if f == "daily"} == {
-        "T10Y2Y", "T10Y3M", "T10YIE", "DGS10", "DGS2", "DTB3", "DFEDTARU", "DFEDTARL", "EFFR", "BAMLH0A0HYM2",
-        "BAMLC0A0CM", "BAA10Y", "AAA10Y", "VIXCLS",
+        "T10Y2Y", "T10Y3M", "T10YIE", "DGS10", "DGS2", "DTB3", "DFEDTARU", "DFEDTARL", "DFEDTAR", "EFFR",
+        "BAMLH0A0HYM2", "BAMLC0A0CM", "BAA10Y", "AAA10Y", "VIXCLS",
     }  # fmt: skip
 
 
@@ -175,6 +176,64 @@ def test_rules(config: Config):
     ]
 
 
+def test_universes_are_lists_of_groups(config: Config):
+    universes = {u.universe: u for u in config.rules.universes}
+    assert sorted(universes["sectors"].symbols) == _words("XLB XLC XLE XLF XLI XLK XLP XLRE XLU XLV XLY")
+    for rules in (config, load(SAMPLE_DIR)):
+        listed = {u.universe: set(u.symbols) for u in rules.rules.universes}
+        sectors, others = listed.pop("sectors"), {"us_styles_and_sizes": ("size", "style")}
+        others["us_equity"] = (*others["us_styles_and_sizes"], "sector")
+        assert listed == {name: {i.symbol for i in rules.instruments if i.group in others[name]} for name in others}
+        roles = {rules.by_symbol[symbol].role for symbol in sectors}
+        assert roles == {config.by_symbol[symbol].role for symbol in universes["sectors"].symbols}
+    assert {u.version for u in universes.values()} == {dt.date(2026, 11, 21)}
+
+
+def test_event_studies_are_of_the_same_roles_in_the_sample(config: Config):
+    studies = [(s.symbol, s.benchmark) for s in config.rules.event_studies]
+    assert studies == [
+        ("IWM", None), ("^RUT", None), ("SPY", None), ("QQQ", None), ("IWM", "SPY"), ("^RUT", "^GSPC"),
+    ]  # fmt: skip
+    sample = load(SAMPLE_DIR)
+    role = {i.symbol: i.role for i in (*config.instruments, *sample.instruments)}
+    roles = [(role[a], role.get(b)) for a, b in studies]
+    assert [(role[s.symbol], role.get(s.benchmark)) for s in sample.rules.event_studies] == roles
+
+
+def test_fomc_meetings(config: Config):
+    """Eight a year since 2009, on Tuesdays to Thursdays; the calendars of the Federal Reserve."""
+    of_year = {year: sum(one.year == year for one in config.fomc.scheduled) for year in range(2009, 2028)}
+    assert of_year == dict.fromkeys(range(2009, 2028), 8)
+    assert list(config.fomc.scheduled) == sorted(config.fomc.scheduled)
+    assert {one.weekday() for one in config.fomc.scheduled} == {1, 2, 3}
+    assert config.fomc.cancelled == {dt.date(2020, 3, 18): dt.date(2020, 3, 15)}
+    assert {str(one): at for one, at in config.fomc.unscheduled.items() if one.year >= 2008} == {
+        "2008-01-22": "08:30", "2008-10-08": "07:00", "2020-03-03": "10:00", "2020-03-15": "17:00",
+    }  # fmt: skip
+    assert [(one.at, one.since) for one in config.fomc.announced] == [("14:15", None), ("14:00", dt.date(2013, 3, 1))]
+
+
+def test_recessions_are_those_the_nber_announced(config: Config):
+    announced = """
+        1980-01 1980-06-03 1980-07 1981-07-08, 1981-07 1982-01-06 1982-11 1983-07-08,
+        1990-07 1991-04-25 1991-03 1992-12-22, 2001-03 2001-11-26 2001-11 2003-07-17,
+        2007-12 2008-12-01 2009-06 2010-09-20, 2020-02 2020-06-08 2020-04 2021-07-19
+    """
+    listed = [
+        f"{one.peak:%Y-%m} {one.peak_announced_on} {one.trough:%Y-%m} {one.trough_announced_on}"
+        for one in config.recessions
+    ]
+    assert listed == [one.strip() for one in announced.split(",")]
+
+
+def test_recessions_of_the_sample_are_those_of_its_series():
+    months = [(f"{one.peak:%Y-%m}", f"{one.trough:%Y-%m}") for one in load(SAMPLE_DIR).recessions]
+    # a recession begins the month after the peak and ends with the trough
+    ends = [(first[:7], last[:7]) for first, last in RECESSIONS]
+    assert ends == [("2001-04", "2001-12"), ("2008-02", "2009-06"), ("2020-03", "2020-05")]
+    assert months == [("2001-03", "2001-12"), ("2008-01", "2009-06"), ("2020-02", "2020-05")]
+
+
 def test_spreads_are_known_after_the_close_since_june_2019(config: Config):
     expected = (
         ReleaseRule(business_days=1, at="16:15"),
@@ -191,6 +250,7 @@ def test_spreads_are_known_after_the_close_since_june_2019(config: Config):
         ("T10Y2Y", "2019-06-20", "2019-06-21 16:15"),
         ("T10Y2Y", "2019-06-21", "2019-06-21 17:01"),
         ("DFEDTARU", "2024-09-19", "2024-09-19 00:00"),  # decided on 2024-09-18 at 14:00
+        ("DFEDTAR", "1998-10-15", "1998-10-15 15:15"),
         ("UNRATE", "2023-05-01", "2023-06-02 08:30"),
         ("CPIAUCSL", "2024-06-01", "2024-07-15 08:30"),
         ("ICSA", "2024-07-06", "2024-07-11 08:30"),
@@ -297,12 +357,21 @@ WAYS = (
     "after_week_of, weekday and nth"
 )
 ONE_RULE = "{months: 1, weekday: friday, nth: 2, at: \"08:30\"}"  # fmt: skip
+FOMC = "announced: [{at: '14:00'}]\nscheduled: [2020-03-18]\nunscheduled:\n  2020-03-15: '17:00'\n"
 RULES = "streak_rules: [{rule: up, above: 0}]\nvaluation_pairs: []\ncurves: []\n"
+RECESSION = "- {peak: 2001-03-01, peak_announced_on: 2001-11-26, trough: 2001-11-01, trough_announced_on: 2003-07-17}\n"
+LATER = "- {peak: 2007-12-01, peak_announced_on: 2008-12-01}\n"
+UNIVERSES = "universes:\n  - {universe: size, version: 2026-11-21, symbols: [IWM, SPY]}\n"
 
 
 def _etf(old: str, new: str) -> str:
     assert old in ETF
     return OTHERS + ETF.replace(old, new)
+
+
+def _recession(old: str, new: str) -> str:
+    assert old in RECESSION
+    return RECESSION.replace(old, new)
 
 
 def _macro(old: str, new: str) -> str:
@@ -400,6 +469,81 @@ MISTAKES = {
         RULES.replace("[{rule: up, above: 0}]", "\n- {rule: up, above: 0}\n- {rule: up, above: 1}"),
         "3: streak_rules.1.rule: up is listed twice",
     ),
+    "empty universe": (
+        "rules",
+        RULES + UNIVERSES.replace("IWM, SPY", ""),
+        "5: universes.0.symbols: Tuple should have at least 1 item after validation, not 0",
+    ),
+    "undated universe": (
+        "rules",
+        RULES + UNIVERSES.replace("version: 2026-11-21, ", ""),
+        "5: universes.0.version: Field required",
+    ),
+    "duplicate universe": (
+        "rules",
+        RULES + UNIVERSES + UNIVERSES.splitlines()[1],
+        "6: universes.1.universe: size is listed twice",
+    ),
+    "duplicate member": (
+        "rules",
+        RULES + UNIVERSES.replace("[IWM, SPY]", "\n    [IWM,\n    SPY,\n    IWM]"),
+        "8: universes.0.symbols.2: IWM is listed twice",
+    ),
+    "duplicate study of a symbol": (
+        "rules",
+        RULES + "event_studies:\n- {symbol: IWM}\n- {symbol: IWM, benchmark: SPY}\n- {symbol: IWM}\n",
+        "7: event_studies.2.symbol: IWM is listed twice",
+    ),
+    "duplicate study of a pair": (
+        "rules",
+        RULES + "event_studies:\n- {symbol: IWM, benchmark: SPY}\n- {symbol: IWM, benchmark: SPY}\n",
+        "6: event_studies.1.symbol: IWM/SPY is listed twice",
+    ),
+    "study against itself": (
+        "rules",
+        RULES + "event_studies:\n- {symbol: IWM}\n- {symbol: SPY, benchmark: SPY}\n",
+        "6: event_studies.1: a symbol cannot be its own benchmark",
+    ),
+    "a day within a month": (
+        "recessions",
+        _recession("peak: 2001-03-01", "peak: 2001-03-02"),
+        "1: peak: a month is given by its first day",
+    ),
+    "trough not announced": (
+        "recessions",
+        LATER + _recession(", trough_announced_on: 2003-07-17", ""),
+        "2: entry: a trough has a month and the day of its announcement, or neither",
+    ),
+    "trough before the peak": (
+        "recessions",
+        _recession("trough: 2001-11-01", "trough: 2001-03-01"),
+        "1: entry: a trough comes after the peak and is announced after its month",
+    ),
+    "trough announced too early": (
+        "recessions",
+        _recession("2003-07-17", "2001-10-31"),
+        "1: entry: a trough comes after the peak and is announced after its month",
+    ),
+    "peak announced too early": (
+        "recessions",
+        LATER.replace("2008-12-01", "2007-11-30"),
+        "1: entry: a peak is announced after its month and before the trough",
+    ),
+    "peak announced after the trough": (
+        "recessions",
+        _recession("2001-11-26", "2003-07-18"),
+        "1: entry: a peak is announced after its month and before the trough",
+    ),
+    "recessions out of order": (
+        "recessions",
+        LATER + RECESSION,
+        "2: peak: 2001-03-01 is not after the trough of the recession before it",
+    ),
+    "two open recessions": (
+        "recessions",
+        RECESSION + LATER + LATER.replace("2007", "2010").replace("2008", "2011"),
+        "3: peak: 2010-12-01 is not after the trough of the recession before it",
+    ),
     "field given twice": ("etfs", _etf("role: small", "name: B, role: small"), "2: name: given twice in one entry"),
     "date given twice": (
         "macro",
@@ -410,6 +554,22 @@ MISTAKES = {
         "rules",
         RULES.replace("above: 0", "above: 0, below: 1"),
         "1: streak_rules.0: give either above or below",
+    ),
+    "meeting twice": ("fomc", FOMC.replace("2020-03-18", "2020-03-15"), "1: entry: 2020-03-15 is listed twice"),
+    "meeting called off that was never planned": (
+        "fomc",
+        FOMC + "cancelled:\n  2020-03-17: 2020-03-15\n",
+        "1: entry: 2020-03-17 is cancelled but not scheduled",
+    ),
+    "hour of a decision": (
+        "fomc",
+        FOMC.replace("17:00", "5 pm"),
+        r"4: unscheduled.2020-03-15: String should match pattern '^([01]\d|2[0-3]):[0-5]\d$'",
+    ),
+    "no hour at first": (
+        "fomc",
+        FOMC.replace("'14:00'", "'14:00', since: 2013-03-01"),
+        "1: entry: exactly one entry of 'announced' has no 'since': it holds for the earliest decisions",
     ),
     "own benchmark": ("pairs", "- {symbol: IWM, benchmark: IWM}\n", "1: entry: a symbol cannot be its own benchmark"),
     "syntax error": (
@@ -471,6 +631,14 @@ def test_a_mistake_is_named_by_file_line_and_field(mistake: str, tmp_path: Path)
             RULES.replace("curves: []", "curves:\n- curve: x\n  spread: T10Y2Y\n  long_yield: DGS30"),
             "6: curves.0.long_yield: DGS30",
             "macro",
+        ),
+        ("rules", RULES + UNIVERSES.replace("SPY", "ABC"), "5: universes.0.symbols.1: ABC", "etfs"),
+        ("rules", RULES + "event_studies:\n- {symbol: IWM}\n- {symbol: ABC}", "6: event_studies.1.symbol: ABC", "etfs"),
+        (
+            "rules",
+            RULES + "event_studies:\n- {symbol: IWM, benchmark: ABC}",
+            "5: event_studies.0.benchmark: ABC",
+            "etfs",
         ),
     ],
 )

@@ -40,3 +40,16 @@ def test_equals_the_expanding_rank_of_polars_on_a_long_series():
     x = np.random.default_rng(7).normal(size=3000).round(3)
     polars = pl.DataFrame({"x": x}).select(expanding_percentile(pl.col("x"))).to_series().to_numpy()
     assert np.array_equal(percentiles_so_far(x, np.arange(3000)), polars)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 3 * BLOCK))
+def test_zeros_are_equal_and_neighbouring_floats_are_not(seed: int, n: int):
+    source = random.Random(seed)
+    near_one = [np.nextafter(1, 0), 1.0, np.nextafter(1, 2), np.nextafter(np.nextafter(1, 2), 2)]
+    values = [-0.0, 0.0, 5e-324, -5e-324, *near_one, *(-v for v in near_one)]
+    x = [float(source.choice(values)) for _ in range(n)]
+    expected = [
+        (sum(v < x[t] for v in x[: t + 1]) + sum(v == x[t] for v in x[: t + 1]) / 2) / (t + 1) for t in range(n)
+    ]
+    assert percentiles_so_far(np.array(x), np.arange(n)).tolist() == pytest.approx(expected, rel=1e-12)

@@ -38,7 +38,9 @@ class YieldCurveInversions(Table):
     curve = text("10y2y or 10y3m.", primary_key=True)
     variant = text("raw or sustained.", primary_key=True)
     start_date = day("First inverted observation.", nullable=False, primary_key=True)
-    sustained_on = day("Twentieth inverted observation: a sustained spell is known from here on; NULL for raw.")
+    sustained_on = day(
+        "Twentieth inverted observation: a sustained spell is known from here on; NULL for raw.", grade="ours"
+    )
     observations = count("Inverted observations so far.", nullable=False)
     min_spread_pp = number("pp", "Lowest spread so far.", nullable=False)
     min_date = day("First day of the lowest spread.", nullable=False)

@@ -39,7 +39,11 @@ class Records(Table):
     measure = text("ret_1d, ret_5d, ret_6d, ret_10d, ret_21d, close; with a benchmark spread_1d_pp, ..., ratio.")
     direction = text("high or low.")
     session_date = day(SESSION, nullable=False)
-    value = number("unit_of_the_measure", "Value of the measure: a fraction, percentage points, dollars or a ratio.")
+    value = number(
+        "unit_of_the_measure",
+        "Value of the measure: a fraction, percentage points, a ratio, or a level (dollars; on `total` its index).",
+        repaints=True,
+    )
     since_date = day("Latest earlier session, not overlapping, with a value at least as extreme; NULL: never.")
     sessions_since = count("Sessions of the measure since then; NULL: never.")
     is_all_time = flag("TRUE when no earlier value since history_start was as extreme.", nullable=False)

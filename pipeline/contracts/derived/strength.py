@@ -67,7 +67,7 @@ class RelativeStrength(Table):
         grade="ours",
     )
     quadrant = text(
-        "leading, weakening, lagging or improving: rot_ratio and rot_momentum above 100 or not.",
+        "leading, weakening, lagging or improving: rot_ratio and rot_momentum above 100 or not. Also known as RRG.",
         nullable=True,
         grade="ours",
     )

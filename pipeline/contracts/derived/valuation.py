@@ -23,7 +23,8 @@ class ValuationGap(Table):
         "ratio", "Today's residual from the least-squares line on all values so far.", grade="proxy"
     )
     widest_since = day(
-        "Latest earlier session with a log_price_ratio at least as high; NULL: never since history_start."
+        "Latest earlier session with a log_price_ratio at least as high; NULL: never since history_start.",
+        grade="proxy",
     )
     history_start = day("First common session.", nullable=False)
     growth_distribution_yield = number("fraction", "Distributions of 365 days, capital gains excluded, over the close.")

@@ -1,0 +1,1 @@
+"""What macro indicators are made of: values as they were known, formulas, recessions. Definitions, section 6."""
