@@ -25,6 +25,7 @@ from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS, RAW, SCHEMA_VERSION
+from pipeline.transforms.indicators.formulas import INDICATORS
 from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
@@ -91,6 +92,7 @@ GRAINS = {
 META = {
     "tables": "Every published table: what it is, its grain, rows and version.",
     "columns": "Every published column: type, unit, grade and description.",
+    "indicators": "Every indicator of derived.macro_indicators: unit, grade and description.",
     "builds": "This build (the last row) and the builds that were kept when it was made.",
 }
 META_COLUMNS = {
@@ -112,6 +114,7 @@ META_COLUMNS = {
     "is_key": "TRUE for a column of the grain.",
     "repaints": "FALSE: no later data change the figure of a known row (tested); TRUE: a split, a revision or a later "
     "session may; NULL: a mart, see the columns it reads.",
+    "indicator": "Name in derived.macro_indicators.",
     "build_id": "Build: instant of its publication, and the first characters of its run.",
     "source": "Source of the data: sample, files or live.",
     "code_version": "Version of the program, with the commit where it ran from a checkout.",
@@ -328,12 +331,26 @@ def _write_meta(
         ],
         schema_overrides={"definition_source": pl.String, "unit": pl.String, "repaints": pl.Boolean},
     )
+    indicator_rows = pl.DataFrame(
+        [
+            {
+                "indicator": one.name,
+                "unit": one.unit,
+                "grade": one.grade,
+                "description": one.description,
+                "definition_source": one.source,
+            }
+            for one in INDICATORS
+        ],
+        schema_overrides={"definition_source": pl.String},
+    )
     past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
     build_rows = pl.DataFrame(
         [_build_row(one) for one in [*past, build]],
         schema_overrides={"created_at": UTC, "as_of": UTC},
     )
-    for name, rows in (("tables", table_rows), ("columns", column_rows), ("builds", build_rows)):
+    written = {"tables": table_rows, "columns": column_rows, "indicators": indicator_rows, "builds": build_rows}
+    for name, rows in written.items():
         con.register("rows", rows.to_arrow())
         con.execute(f"create table meta.{name} as select * from rows")
         con.unregister("rows")

@@ -54,7 +54,10 @@ def assert_no_look_ahead(full: Tables, cut: Tables, day: dt.date, *, may_be_empt
 
 
 def settled(name: str, tables: Tables, day: dt.date) -> pl.DataFrame:
-    """Rows known by the evening of `day`; a date that a later session fills in is NULL where it is later."""
+    """Rows known by the evening of `day`.
+
+    A date that a later session fills in is NULL where it is later, and a flag that later data raise is left out.
+    """
     table, contract = tables[name], CONTRACTS[name]
     known = pl.col(str(contract.known_date))
     if "vintage" in table.columns:
@@ -63,9 +66,7 @@ def settled(name: str, tables: Tables, day: dt.date) -> pl.DataFrame:
         public = tables["derived.yield_curve_status"].filter(pl.col("available_at") <= evening(day))
         table = table.join(public, left_on=["curve", "confirmed_on"], right_on=["curve", "observed_on"], how="semi")
     table = table.filter(known <= (day if table.schema[str(contract.known_date)] == pl.Date else evening(day)))
-    filled_in = [
-        column
-        for column, spec in contract.columns().items()
-        if table.schema[column] == pl.Date and (spec.metadata or {}).get("repaints")
-    ]
-    return table.with_columns(pl.when(pl.col(column) <= day).then(column).alias(column) for column in filled_in)
+    repainted = [name for name, spec in contract.columns().items() if (spec.metadata or {}).get("repaints")]
+    filled_in = [name for name in repainted if table.schema[name] == pl.Date]
+    raised = [name for name in repainted if table.schema[name] == pl.Boolean]
+    return table.with_columns(pl.when(pl.col(name) <= day).then(name).alias(name) for name in filled_in).drop(raised)

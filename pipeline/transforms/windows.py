@@ -6,6 +6,7 @@ Every expression here is meant for one series: wrap it with `.over(GROUP)`. Rows
 
 from collections.abc import Iterable
 
+import numpy as np
 import polars as pl
 
 GROUP = "group"
@@ -115,24 +116,27 @@ def pair_levels(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.Da
         .join(names, on="symbol")
         .join(names.rename({"symbol": "benchmark", "series": "other"}), on=["benchmark", "basis"])
         .sort("symbol", "benchmark", "basis")
-        .with_row_index("pair")
     )
-    rows = every.select("session_date", "session_no", "level", series=GROUP)
+    pair, own, other = _common_rows(every, listed)
     return (
-        listed.join(rows, on="series", maintain_order="left_right")
-        .join(
-            rows.select("session_no", other="series", benchmark_level="level"),
-            on=["other", "session_no"],
-            maintain_order="left",
-        )
-        .select(
-            "symbol",
-            "benchmark",
-            "basis",
-            "session_date",
-            "session_no",
-            "level",
-            "benchmark_level",
-            pl.col("pair").rle_id().alias(GROUP),
-        )
+        listed.select("symbol", "benchmark", "basis")[pair]
+        .with_columns(every.select("session_date", "session_no", "level")[own].get_columns())
+        .with_columns(benchmark_level=every["level"][other], group=pl.Series(pair).rle_id())
     )
+
+
+def _common_rows(every: pl.DataFrame, listed: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of the pair in `listed`, and rows in `every` of both legs, for each session that both have.
+
+    Rows are sorted by series and session, so a search finds those of the benchmark; a join takes five times as long.
+    """
+    series, session = every[GROUP].to_numpy().astype(np.int64), every["session_no"].to_numpy()
+    place = series << 32 | session
+    first = np.append(np.flatnonzero(np.diff(series, prepend=-1)), every.height)
+    rows = [np.arange(first[own], first[own + 1]) for own in listed["series"]]
+    pair = np.repeat(np.arange(listed.height), [len(one) for one in rows])
+    own = np.concatenate([*rows, np.empty(0, np.int64)])
+    wanted = listed["other"].to_numpy().astype(np.int64)[pair] << 32 | session[own]
+    other = np.searchsorted(place, wanted)
+    is_common = np.append(place, -1)[other] == wanted
+    return pair[is_common], own[is_common], other[is_common]

@@ -135,6 +135,7 @@ def test_the_file_holds_tables_of_four_schemas_and_no_views(home: Path) -> None:
     assert ask(catalogue, "select count(*) from duckdb_views() where not internal") == [(0,)]
     found = ask(catalogue, "select schema_name || '.' || table_name from duckdb_tables()")
     wanted = {*CONTRACTS, *(f"marts.{name}" for name in load_models()), "meta.tables", "meta.columns", "meta.builds"}
+    wanted.add("meta.indicators")
     assert {name for (name,) in found} == wanted
 
 
@@ -149,6 +150,15 @@ def test_meta_columns_is_complete(home: Path) -> None:
     assert told == real
     assert ask(catalogue, "select count(*) from meta.columns where description is null or grade is null") == [(0,)]
     assert ask(catalogue, "select unit from meta.columns where type = 'DOUBLE' and unit is null") == []
+    assert (
+        ask(
+            catalogue,
+            "select distinct indicator from derived.macro_indicators "
+            "anti join (from meta.indicators where description <> '' and grade <> '' and unit <> '') using (indicator)",
+        )
+        == []
+    )
+    assert ask(catalogue, "select grade from meta.indicators where indicator = 'cpi_surprise_naive_pp'") == [("ours",)]
 
 
 def test_meta_tables_counts_the_rows_and_names_a_key_that_holds(home: Path) -> None:
