@@ -112,8 +112,9 @@ META_COLUMNS = {
     "grade": "exact, ours, reconstruction, proxy or snapshot.",
     "definition_source": "Who defined the figure, where it was not us.",
     "is_key": "TRUE for a column of the grain.",
-    "repaints": "FALSE: no later data change the figure of a known row (tested); TRUE: a split, a revision or a later "
-    "session may; NULL: a mart, see the columns it reads.",
+    "repaints": "FALSE: later sessions and releases leave a known row as it is (tested), a split too but for rounding; "
+    "TRUE: a split, a revision or a later session restates it; NULL: a mart, see the columns it reads. A bar that the "
+    "source corrects (core.capture_edits) changes whatever reads it.",
     "indicator": "Name in derived.macro_indicators.",
     "build_id": "Build: instant of its publication, and the first characters of its run.",
     "source": "Source of the data: sample, files or live.",
@@ -137,7 +138,7 @@ def _column(name: str, spec: dy.Column, contract: type[Table]) -> dict[str, Any]
         "unit": metadata.get("unit"),
         "grade": metadata.get("grade", "exact"),
         "source": metadata.get("source"),
-        "repaints": contract.known_date is None or metadata.get("repaints", False),
+        "repaints": not spec.primary_key and (contract.known_date is None or metadata.get("repaints", False)),
     }
 
 

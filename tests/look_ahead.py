@@ -62,9 +62,6 @@ def settled(name: str, tables: Tables, day: dt.date) -> pl.DataFrame:
     known = pl.col(str(contract.known_date))
     if "vintage" in table.columns:
         table = table.filter(pl.col("vintage") == "realtime")  # `latest` is restated by design
-    if name == "derived.yield_curve_inversions":  # the confirming observation may be public only on the next day
-        public = tables["derived.yield_curve_status"].filter(pl.col("available_at") <= evening(day))
-        table = table.join(public, left_on=["curve", "confirmed_on"], right_on=["curve", "observed_on"], how="semi")
     table = table.filter(known <= (day if table.schema[str(contract.known_date)] == pl.Date else evening(day)))
     repainted = [name for name, spec in contract.columns().items() if (spec.metadata or {}).get("repaints")]
     filled_in = [name for name in repainted if table.schema[name] == pl.Date]

@@ -9,6 +9,7 @@
 -- column: last_inverted_on | Last inverted observation; of an open spell the newest one so far.
 -- column: uninverted_on | First non-negative observation after it; NULL until the end is confirmed.
 -- column: confirmed_on | Observation that confirmed the end: sustained the sixth non-negative in a row, raw the first.
+-- column: available_at | Instant from which the end was known: that observation was public; NULL while open.
 -- column: is_open | TRUE until the end is confirmed; the figures of the row may still change.
 -- column: observations | Inverted observations so far. [count]
 -- column: calendar_days | Days from start_date to last_inverted_on, both counted. [count]
@@ -21,6 +22,7 @@
 -- fail: min_date between start_date and last_inverted_on
 -- fail: last_inverted_on < uninverted_on and uninverted_on <= confirmed_on
 -- fail: is_open = (confirmed_on is null)
+-- fail: is_open = (available_at is null)
 -- fail: observations between 1 and calendar_days
 -- warn: min_spread_pp > -5
 
@@ -45,6 +47,7 @@ select
     last_inverted_on,
     uninverted_on,
     confirmed_on,
+    available_at,
     is_open,
     observations,
     date_diff('day', start_date, last_inverted_on) + 1 as calendar_days,

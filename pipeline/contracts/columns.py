@@ -60,42 +60,69 @@ def number(
         rules: further dataframely arguments, such as `min` or `nullable=False`.
     """
     decimals = DECIMALS[kind]
-    metadata: dict[str, Any] = {"unit": UNITS.get(kind, kind.replace("_", " ")), "grade": grade, "repaints": repaints}
-    metadata |= {} if source is None else {"source": source}
+    metadata = _metadata(UNITS.get(kind, kind.replace("_", " ")), grade, source, repaints=repaints)
     metadata |= {} if decimals is None else {"decimals": decimals}
     return dy.Float64(**{"nullable": True, **rules}, description=description, metadata=metadata)
 
 
-def count(description: str, *, nullable: bool = True, grade: str = "exact", **rules: Any) -> dy.Int64:
+def _metadata(unit: str, grade: str, source: str | None, *, repaints: bool = False) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"unit": unit, "grade": grade, "repaints": repaints}
+    return metadata if source is None else metadata | {"source": source}
+
+
+def count(
+    description: str, *, nullable: bool = True, grade: str = "exact", source: str | None = None, **rules: Any
+) -> dy.Int64:
     """Return a BIGINT column that counts something."""
-    metadata = {"unit": "count", "grade": grade}
+    metadata = _metadata("count", grade, source)
     return dy.Int64(nullable=nullable, min=0, description=description, metadata=metadata, **rules)
 
 
-def flag(description: str, *, nullable: bool = True, grade: str = "exact", repaints: bool = False) -> dy.Bool:
+def flag(
+    description: str,
+    *,
+    nullable: bool = True,
+    grade: str = "exact",
+    source: str | None = None,
+    repaints: bool = False,
+) -> dy.Bool:
     """Return a BOOLEAN column; `repaints` where it turns TRUE only when later data are public."""
-    metadata = {"unit": "flag", "grade": grade, "repaints": repaints}
+    metadata = _metadata("flag", grade, source, repaints=repaints)
     return dy.Bool(nullable=nullable, description=description, metadata=metadata)
 
 
 def day(
-    description: str, *, nullable: bool = True, grade: str = "exact", repaints: bool = False, **rules: Any
+    description: str,
+    *,
+    nullable: bool = True,
+    grade: str = "exact",
+    source: str | None = None,
+    repaints: bool = False,
+    **rules: Any,
 ) -> dy.Date:
     """Return a DATE column; `repaints` where a later session fills it in."""
-    metadata = {"unit": "date", "grade": grade, "repaints": repaints}
+    metadata = _metadata("date", grade, source, repaints=repaints)
     return dy.Date(nullable=nullable, description=description, metadata=metadata, **rules)
 
 
-def instant(description: str, *, nullable: bool = False, **rules: Any) -> dy.Datetime:
-    """Return a TIMESTAMP column: a UTC instant in microseconds."""
-    return dy.Datetime(
-        nullable=nullable, time_zone="UTC", description=description, metadata={"unit": "UTC instant"}, **rules
-    )
+def instant(description: str, *, nullable: bool = False, repaints: bool = False, **rules: Any) -> dy.Datetime:
+    """Return a TIMESTAMP column: a UTC instant in microseconds; `repaints` where a later capture replaces it."""
+    metadata = {"unit": "UTC instant", "repaints": repaints}
+    return dy.Datetime(nullable=nullable, time_zone="UTC", description=description, metadata=metadata, **rules)
 
 
-def text(description: str, *, nullable: bool = False, grade: str = "exact", **rules: Any) -> dy.String:
-    """Return a text column."""
-    return dy.String(nullable=nullable, description=description, metadata={"unit": "text", "grade": grade}, **rules)
+def text(
+    description: str,
+    *,
+    nullable: bool = False,
+    grade: str = "exact",
+    source: str | None = None,
+    repaints: bool = False,
+    **rules: Any,
+) -> dy.String:
+    """Return a text column; `repaints` where a later capture replaces it."""
+    metadata = _metadata("text", grade, source, repaints=repaints)
+    return dy.String(nullable=nullable, description=description, metadata=metadata, **rules)
 
 
 def rounded(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:

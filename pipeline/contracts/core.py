@@ -87,9 +87,9 @@ class Prices(Table):
         "as_served",
         "Forward total-return index: 1 at the first bar, then x (close + dividend) / previous close; NULL for indexes.",
     )
-    flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True)
-    captured_at = instant("When the row in use was received.")
-    source = text("Source of the row in use: sample, files or live.")
+    flags = text("Faults and repairs of the row, separated by a space; NULL: none.", nullable=True, repaints=True)
+    captured_at = instant("When the row in use was received.", repaints=True)
+    source = text("Source of the row in use: sample, files or live.", repaints=True)
 
 
 class MacroReleases(Table):
@@ -99,7 +99,10 @@ class MacroReleases(Table):
 
     series_id = text("Series.", primary_key=True)
     observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)
-    available_at = instant("Instant from which this value was publicly known.")
+    available_at = instant(
+        "Instant from which this value was publicly known. Of a revised series whose early vintages were not captured "
+        "the first value held has the date of the first print, though it may be a later revision."
+    )
     seq = count("1 for the first value known of the observation, then 2, 3, ...", nullable=False, primary_key=True)
     value = number("as_served", "Value; NULL: the source says that there is none.")
     availability = text("vintage: the source told the date; rule: our release-lag rule, or the instant we received it.")
@@ -112,7 +115,11 @@ class MacroLatest(Table):
     series_id = text("Series.", primary_key=True)
     observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)
     value = number("as_served", "Value of the newest capture; NULL: the source says that there is none.")
-    available_at = instant("Instant from which this value was publicly known.")
+    available_at = instant(
+        "Instant from which this value was publicly known. Of a revised series whose early vintages were not captured "
+        "it is the date of the first print, not of this value: a join by it looks ahead; for what was known then use "
+        "the realtime rows of derived.macro_indicators."
+    )
     first_available_at = instant("Instant from which the first value of the observation was publicly known.")
     captured_at = instant("When the value was received.")
 
@@ -129,7 +136,7 @@ class FedFundsFutures(Table):
     implied_rate_pct = number("pct", "100 - settlement: the average rate expected for the month.", nullable=False)
     volume = number("as_served", "Contracts traded; NULL: not said.")
     open_interest = number("as_served", "Contracts open; NULL: not said.")
-    captured_at = instant("When the row in use was received.")
+    captured_at = instant("When the row in use was received.", repaints=True)
 
 
 class FomcMeetings(Table):
@@ -149,7 +156,7 @@ class FomcMeetings(Table):
         "pct", "Captured target after the decision, upper bound of a range; NULL: planned or not captured."
     )
     previous_target_pct = number("pct", "Captured target before the decision; NULL: not said.")
-    captured_at = instant("When the decision was received; NULL: not captured.", nullable=True)
+    captured_at = instant("When the decision was received; NULL: not captured.", nullable=True, repaints=True)
 
 
 class FundFacts(Table):

@@ -39,7 +39,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
     "derived.valuation_gap": ("core.prices", "core.fund_facts", "core.sessions"),
     "derived.yield_curve_status": ("core.macro_releases",),
     "derived.yield_curve_inversions": ("core.macro_releases",),
-    "derived.macro_indicators": ("core.macro_releases", "core.fomc_meetings"),
+    "derived.macro_indicators": ("core.macro_releases",),
     "derived.credit_regime": ("core.macro_releases",),
     "derived.fomc_odds": ("core.fed_funds_futures", "core.fomc_meetings", "core.macro_releases"),
     "derived.breadth": ("core.prices",),
@@ -76,8 +76,8 @@ def computations(config: Config) -> dict[str, Callable[..., pl.DataFrame]]:
         ),
         "derived.yield_curve_status": lambda releases: yield_curve.yield_curve_status(releases, rules.curves),
         "derived.yield_curve_inversions": lambda releases: yield_curve.yield_curve_inversions(releases, rules.curves),
-        "derived.macro_indicators": lambda releases, meetings: macro_indicators.macro_indicators(
-            releases, config.series, config.recessions, target_decisions(releases, meetings, config.series)
+        "derived.macro_indicators": lambda releases: macro_indicators.macro_indicators(
+            releases, config.series, config.recessions
         ),
         "derived.credit_regime": lambda releases: credit_regime.credit_regime(releases, config.series),
         "derived.fomc_odds": lambda futures, meetings, releases: fomc_odds.fomc_odds(
@@ -102,6 +102,5 @@ def _event_studies(
     cuts = first_cuts(target_decisions(releases, meetings, config.series))
     small = config.symbol("small")
     inversions = yield_curve.yield_curve_inversions(releases, config.rules.curves)
-    observations = yield_curve.curve_observations(releases, config.rules.curves)
-    events = event_studies.all_events(prices, sessions, cuts, inversions, observations, config.recessions, small)
+    events = event_studies.all_events(prices, sessions, cuts, inversions, config.recessions, small)
     return event_studies.event_studies(prices, sessions, events, config.rules.event_studies)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.contracts.derived.bar_events import BarEvents
-from pipeline.transforms.records import last_at_least, running_maxima
+from pipeline.transforms.searches import first_at_least
 from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, divided, guarded
 
 TOLERANCE = 1e-5  # prices of two bars this near to each other, relatively, are equal
@@ -99,18 +99,3 @@ def _gap_filled_on(bars: pl.DataFrame) -> pl.Series:
     is_filled = (filled >= 0) & (group[filled] == group)
     dates = bars["session_date"].gather(np.maximum(filled, 0))
     return pl.select(pl.when(pl.Series(is_filled)).then(dates)).to_series()
-
-
-def first_at_least(x: np.ndarray, wanted: np.ndarray, since: np.ndarray) -> np.ndarray:
-    """For each query the first position p >= since with x[p] >= wanted, or -1; NaN is never.
-
-    Args:
-        x: of shape (n,).
-        wanted, since: per query, shape (q,).
-    """
-    if len(x) == 0:
-        return since
-    # the search backwards, from the end
-    last = len(x) - 1
-    found = last_at_least(running_maxima(np.where(np.isnan(x), -np.inf, x)[::-1]), wanted, last - since)
-    return np.where(found < 0, -1, last - found)

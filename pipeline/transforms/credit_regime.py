@@ -15,7 +15,8 @@ MIN_HISTORY = "5y"
 CALM_BELOW, STRESS_FROM = 0.50, 0.80  # percentiles
 CALM_BELOW_BP, STRESS_FROM_BP = 25, 100
 CONFIRMING_OBSERVATIONS, CONFIRMING_MONTHS = 10, 2
-BP_DECIMALS = 6  # differences of published figures carry float noise that would decide at 25 and 100
+# differences of published figures carry float noise that would decide between equal levels, and at 25 and 100
+RANK_DECIMALS, BP_DECIMALS = 9, 6
 
 
 def credit_regime(releases: pl.DataFrame, series: Iterable[Series]) -> pl.DataFrame:
@@ -73,7 +74,7 @@ def _regimes(levels: pl.DataFrame, measure: str) -> pl.DataFrame:
         .with_columns(
             change_13w_bp=(100 * (pl.col("level_pct") - pl.col("past_pct"))).round(BP_DECIMALS),
             percentile=pl.when(observed >= start.dt.offset_by(MIN_HISTORY)).then(
-                expanding_percentile(pl.col("level_pct"))
+                expanding_percentile(pl.col("level_pct").round(RANK_DECIMALS))
             ),
             history_start=start,
         )

@@ -2,10 +2,8 @@
 
 import polars as pl
 
-from pipeline.transforms.windows import GROUP, at_least, at_most
+from pipeline.transforms.windows import BEAR_TERRITORY, CORRECTION, GROUP, at_least, at_most
 
-CORRECTION = 0.9  # of the peak: a fall that closes here or lower is published
-BEAR = 0.8
 NEW_BULL = 1.2  # of the lowest close since the peak
 
 
@@ -24,7 +22,7 @@ def drawdowns(prices: pl.DataFrame) -> pl.DataFrame:
         # a symbol's first session is at its maximum, so no spell runs on into the next symbol
         .with_columns(spell=at_least(close, pl.col("peak")).cum_sum())
         .filter(at_most(close.min(), CORRECTION * pl.col("peak").first()).over("spell"))
-        .with_columns(lowest=close.cum_min().over("spell"), is_bear=at_most(close, BEAR * pl.col("peak")))
+        .with_columns(lowest=close.cum_min().over("spell"), is_bear=at_most(close, BEAR_TERRITORY * pl.col("peak")))
         .with_columns(was_bear=pl.col("is_bear").cum_max().over("spell"))
         .group_by("spell", maintain_order=True)
         .agg(_spell())
@@ -48,7 +46,7 @@ def _spell() -> list[pl.Expr]:
         pl.col("symbol").first(),
         session.first().alias("peak_date"),
         peak.alias("peak_close"),
-        (BEAR * peak).alias("bear_level"),
+        (BEAR_TERRITORY * peak).alias("bear_level"),
         session.get(close.arg_min()).alias("trough_date"),
         (close.min() / peak - 1).alias("depth"),
         session.filter(is_bear).first().alias("confirmed_bear_on"),

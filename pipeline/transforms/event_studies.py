@@ -13,7 +13,7 @@ from pipeline.transforms.phases import phases
 from pipeline.transforms.streaks import is_hit
 from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, change, in_a_row, levels, pair_levels
 
-INSTRUMENT = ["symbol", "benchmark", "basis"]
+INSTRUMENT = ["symbol", "benchmark"]
 EVENT = pl.Schema(
     {"event_type": pl.String(), "event_date": pl.Date(), "detail": pl.String(), "known_at": pl.Datetime("us", "UTC")}
 )
@@ -32,7 +32,6 @@ def all_events(
     sessions: pl.DataFrame,
     cuts: pl.DataFrame,
     inversions: pl.DataFrame,
-    observations: pl.DataFrame,
     recessions: Iterable[Recession],
     symbol: str,
 ) -> pl.DataFrame:
@@ -41,14 +40,14 @@ def all_events(
     Args:
         prices, sessions: core tables.
         cuts: of `policy_rate.first_cuts`.
-        inversions, observations: of `yield_curve.yield_curve_inversions` and `yield_curve.curve_observations`.
+        inversions: of `yield_curve.yield_curve_inversions`.
         symbol: the small-cap fund, whose streaks and phases are events.
     """
     small = prices.filter(pl.col("symbol") == symbol)
     return pl.concat(
         [
             first_cuts(cuts),
-            uninversions(inversions, observations),
+            uninversions(inversions),
             fifth_hits(small, sessions),
             phase_changes(phases(small), sessions),
             nber_troughs(recessions, sessions),
@@ -61,18 +60,12 @@ def first_cuts(cuts: pl.DataFrame) -> pl.DataFrame:
     return _events("first_cut", cuts, event_date="decided_on", known_at="available_at")
 
 
-def uninversions(inversions: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
-    """Confirmed ends of sustained inversions of the 10y2y curve, known when the confirming spread was public.
-
-    Args:
-        inversions, observations: of `yield_curve.yield_curve_inversions` and `yield_curve.curve_observations`.
-    """
+def uninversions(inversions: pl.DataFrame) -> pl.DataFrame:
+    """Confirmed ends of sustained inversions of the 10y2y curve, known when the confirming spread was public."""
     ends = inversions.filter(
         (pl.col("curve") == CURVE) & (pl.col("variant") == "sustained") & pl.col("confirmed_on").is_not_null()
     )
-    public = observations.select("curve", "available_at", confirmed_on="observed_on")
-    known = ends.join(public, on=["curve", "confirmed_on"])
-    return _events("uninversion", known, event_date="confirmed_on", known_at="available_at")
+    return _events("uninversion", ends, event_date="confirmed_on", known_at="available_at")
 
 
 def fifth_hits(prices: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
@@ -144,27 +137,38 @@ def event_studies(
     rows = _studies(bars, events).with_columns(offset=pl.int_ranges(first, last + 1)).explode("offset")
     here, base, zero = (bars[rows["zero"] + offset] for offset in (rows["offset"], -1, 0))
     date = here["session_date"]
+    is_total = _has_total(base) & _has_total(zero)
     return rows.with_columns(
         session_date=date,
         known_on=pl.select(pl.max_horizontal(date, zero["session_date"])).to_series(),
-        **_returns(rows["offset"], here, base),
+        basis=pl.select(pl.when(is_total).then(pl.lit("total")).otherwise(pl.lit("price"))).to_series(),
+        **_returns(rows["offset"], here, base, is_total),
     ).select(EventStudies.column_names())
 
 
 def _bars(prices: pl.DataFrame, instruments: Iterable[EventStudy]) -> pl.DataFrame:
-    """Levels of the instruments, one after the other: on `total` where that exists, else on `price`."""
+    """Levels of the instruments, one after the other; `total` and `benchmark_total` are NULL where there is none."""
     instruments = list(instruments)
     alone = [one.symbol for one in instruments if one.benchmark is None]
     pairs = [(one.symbol, one.benchmark) for one in instruments if one.benchmark is not None]
     studied = prices.filter(pl.col("symbol").is_in({*alone, *chain(*pairs)}))
     single = levels(studied).filter(pl.col("symbol").is_in(alone))
     paired = pair_levels(studied, pairs)
+    both = pl.concat([single, paired], how="diagonal")
+    total = both.filter(pl.col("basis") == "total").select(
+        *INSTRUMENT, "session_no", total="level", benchmark_total="benchmark_level"
+    )
     return (
-        pl.concat([single, paired], how="diagonal")
-        .filter(pl.col("basis") == pl.col("basis").max().over("symbol", "benchmark"))  # price < total
-        .select(*INSTRUMENT, "session_date", "session_no", "level", "benchmark_level")
+        both.filter(pl.col("basis") == "price")
+        .join(total, on=[*INSTRUMENT, "session_no"], how="left", nulls_equal=True, maintain_order="left")
+        .select(*INSTRUMENT, "session_date", "session_no", "level", "benchmark_level", "total", "benchmark_total")
         .with_columns(pl.struct(INSTRUMENT).rle_id().alias(GROUP))
     )
+
+
+def _has_total(bars: pl.DataFrame) -> pl.Series:
+    """A pair has a total-return level where both of its funds have."""
+    return bars["total"].is_not_null()
 
 
 def _studies(bars: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -191,11 +195,14 @@ def _studies(bars: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _returns(offset: pl.Series, here: pl.DataFrame, base: pl.DataFrame) -> dict[str, pl.Series]:
+def _returns(offset: pl.Series, here: pl.DataFrame, base: pl.DataFrame, is_total: pl.Series) -> dict[str, pl.Series]:
     """Returns since offset -1, NULL where more than ten sessions are missing between."""
     missing = (here["session_no"] - base["session_no"]).abs() - (offset + 1).abs()
-    own = here["level"] / base["level"] - 1
-    other = here["benchmark_level"] / base["benchmark_level"] - 1
     is_whole = missing <= MAX_MISSING_SESSIONS
-    figures = {"cum_return": own, "cum_abnormal": own - other}
-    return {name: pl.select(pl.when(is_whole).then(one)).to_series() for name, one in figures.items()}
+
+    def since_base(price: str, total: str) -> pl.Series:
+        moved = pl.when(is_total).then(here[total] / base[total] - 1).otherwise(here[price] / base[price] - 1)
+        return pl.select(pl.when(is_whole).then(moved)).to_series()
+
+    own, other = since_base("level", "total"), since_base("benchmark_level", "benchmark_total")
+    return {"cum_return": own, "cum_abnormal": own - other}

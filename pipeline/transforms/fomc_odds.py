@@ -65,13 +65,16 @@ def _effective(releases: pl.DataFrame, series: list[Series]) -> pl.DataFrame:
 
 
 def _quotes(averages: pl.DataFrame, decisions: pl.DataFrame, effective: pl.DataFrame) -> pl.DataFrame:
-    """Days with settlements: quoted_on, target_pct at the settlement, start (rate in percent before the next meeting).
+    """Days with settlements: quoted_on, target_pct at the settlement and moved_on, the day it was decided, start (rate
+    in percent before the next meeting).
 
     The start is the effective rate last published, moved by what the target has changed since the day it is of: that
     of the day after a decision comes out two days after it.
     """
     moves = decisions.with_columns(moved=(pl.col("target_pct") - pl.col("previous_target_pct")).cum_sum())
-    known = moves.select("target_pct", moved_now="moved", known_at="available_at").sort("known_at")
+    known = moves.select("target_pct", moved_on="decided_on", moved_now="moved", known_at="available_at").sort(
+        "known_at"
+    )
     in_force = moves.select(moved_then="moved", in_force_on=pl.col("decided_on").dt.offset_by("1d"))
     return (
         averages.select(QUOTE)
@@ -95,6 +98,7 @@ def _quotes(averages: pl.DataFrame, decisions: pl.DataFrame, effective: pl.DataF
         .select(
             *QUOTE,
             "target_pct",
+            "moved_on",
             start=pl.col("effective") + pl.col("moved_now").fill_null(0.0) - pl.col("moved_then").fill_null(0.0),
         )
         .sort(QUOTE)
@@ -110,8 +114,9 @@ def _pending(quotes: pl.DataFrame, meetings: pl.DataFrame) -> pl.DataFrame:
     day, month = pl.col("meeting_date"), pl.col("month")
     after, before = month.dt.offset_by("1mo"), month.dt.offset_by("-1mo")
     next_month, previous_month = month.shift(-1).over(QUOTE), month.shift(1).over(QUOTE)
-    calendar_is_known = pl.date(after.dt.year() - 1, 9, 1) <= pl.col("quoted_on")
     scheduled = meetings.select("scheduled_on", "cancelled_on", meeting_date="decided_on")
+    calendars = scheduled.group_by(year_after=day.dt.year()).agg(calendar_known_on=pl.col("scheduled_on").min())
+    calendar_is_known = pl.col("calendar_known_on") <= pl.col("quoted_on")
     return (
         quotes.select(QUOTE)
         .join(scheduled.with_columns(month=day.dt.month_start()), how="cross")
@@ -120,6 +125,8 @@ def _pending(quotes: pl.DataFrame, meetings: pl.DataFrame) -> pl.DataFrame:
             pl.col("scheduled_on") <= pl.col("quoted_on"),
             (pl.col("cancelled_on") > pl.col("quoted_on")).fill_null(True),
         )
+        .with_columns(year_after=after.dt.year())
+        .join(calendars, on="year_after", how="left")
         .sort(*QUOTE, "meeting_date")
         .with_columns(
             number=pl.int_range(1, pl.len() + 1).over(QUOTE),
@@ -160,14 +167,14 @@ def _steps(averages: pl.DataFrame, pending: pl.DataFrame) -> pl.DataFrame:
 
 def _odds(quotes: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
     """Follow the meetings one by one: each adds a step of two possible sizes to what had come before it."""
-    chain = quotes.select(*QUOTE, "start", is_fragile=pl.lit(False))
+    chain = quotes.select(*QUOTE, "start", "moved_on", is_fragile=pl.lit(False))
     moves = quotes.select(*QUOTE, move=pl.lit(0, pl.Int64), probability=pl.lit(1.0))
     found = []
     for (_,), of_number in steps.sort("number").group_by("number", maintain_order=True):
         step = _step(chain.join(of_number, on=QUOTE))
         moves = _convolved(moves, step)
         found.append(moves.join(step.select(*QUOTE, "meeting_date", "end", "is_fragile"), on=QUOTE))
-        chain = step.select(*QUOTE, "is_fragile", start="end")
+        chain = step.select(*QUOTE, "is_fragile", "moved_on", start="end")
     empty = moves.clear().with_columns(meeting_date=pl.lit(None, pl.Date), end=pl.lit(0.0), is_fragile=pl.lit(False))
     return (
         pl.concat([empty, *found])
@@ -189,14 +196,23 @@ def _step(meetings: pl.DataFrame) -> pl.DataFrame:
     end = pl.when("has_anchor").then("after").otherwise(by_month)
     steps = (end - start) / STEP_PCT
     rests_on_few_days = ~pl.col("has_anchor") & (pl.col("days_after") < FRAGILE_DAYS)
+    moved_this_month = ~pl.col("has_anchor") & _same_month(pl.col("moved_on"), pl.col("meeting_date"))
     return meetings.select(
         *QUOTE,
         "meeting_date",
+        "moved_on",
         end=end,
         floor=steps.floor().cast(pl.Int64),
         rest=steps - steps.floor(),
-        is_fragile=pl.col("is_fragile") | rests_on_few_days | ((end - start).abs() > FRAGILE_STEP_PCT),
+        is_fragile=pl.col("is_fragile")
+        | rests_on_few_days
+        | moved_this_month
+        | ((end - start).abs() > FRAGILE_STEP_PCT),
     ).drop_nulls("rest")
+
+
+def _same_month(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    return (one.dt.month_start() == other.dt.month_start()).fill_null(False)
 
 
 def _convolved(moves: pl.DataFrame, step: pl.DataFrame) -> pl.DataFrame:

@@ -35,24 +35,21 @@ def macro_indicators(
     releases: pl.DataFrame,
     series: Iterable[config.Series],
     recessions: Iterable[config.Recession],
-    decisions: pl.DataFrame,
 ) -> pl.DataFrame:
     """Compute derived.macro_indicators, sorted by key.
 
     Series are found by role; an indicator whose series is not configured or was never captured has no rows.
 
     Args:
-        releases: core.macro_releases.
+        releases: core.macro_releases, in which a new target is known from its announcement.
         series: the configured series.
         recessions: the announced recessions.
-        decisions: changes of the policy target: effective_on (first day of the target series that carries it, or NULL)
-            and available_at (instant of the announcement).
 
     Returns:
         indicator, observed_on, vintage (latest, realtime), value, is_mixed, available_at, unit. A row without a value
         says that it cannot be computed for that observation.
     """
-    held = _announced(_by_role(releases, series), decisions)
+    held = _by_role(releases, series)
     public = releases["available_at"].unique().sort()
     panels = _panels(held, public)
     rows = _of_one_series(panels)
@@ -82,19 +79,6 @@ def macro_indicators(
 def _by_role(releases: pl.DataFrame, series: Iterable[config.Series]) -> known.Held:
     by_id = {str(name): rows for (name,), rows in releases.partition_by("series_id", as_dict=True).items()}
     return {one.role: (known.of_series(by_id[one.series_id], one), one) for one in series if one.series_id in by_id}
-
-
-def _announced(held: known.Held, decisions: pl.DataFrame) -> known.Held:
-    """A new target is known from its announcement on, not only from the day on which it first holds."""
-    if "target_upper" not in held:
-        return held
-    values, series = held["target_upper"]
-    announced = decisions.drop_nulls("effective_on").select(observed_on="effective_on", announced_at="available_at")
-    first_at = pl.when(pl.col("seq") == 1).then("announced_at")
-    known_from = values.join(announced, on="observed_on", how="left", maintain_order="left").with_columns(
-        available_at=pl.coalesce(first_at, "available_at")
-    )
-    return {**held, "target_upper": (known_from.drop("announced_at"), series)}
 
 
 def _panels(held: known.Held, public: pl.Series) -> dict[str, Panels]:
@@ -208,6 +192,9 @@ def _policy_stance(held: known.Held, rows: Mapping[str, pl.DataFrame]) -> pl.Dat
 def _recession(held: known.Held, recessions: Iterable[config.Recession], public: pl.Series) -> pl.DataFrame:
     """USREC as it is now, and each month's state from the announcement that settled it.
 
+    A month of USREC that no announcement has settled continues the state that the last turning point began, so it was
+    not known before that was announced.
+
     No release says that an announcement was made: it counts with the first publication of anything after it, so that
     data cut earlier do not know it.
     """
@@ -215,9 +202,13 @@ def _recession(held: known.Held, recessions: Iterable[config.Recession], public:
         return known.NOTHING
     values, series = held["recession"]
     months = settled(known.latest(values, series), recessions)
-    months = months.with_columns(settled_at=known.since(months["announced_at"], public))
+    months = months.with_columns(
+        settled_at=known.since(months["announced_at"], public),
+        began_at=known.since(months["state_announced_at"], public),
+    )
+    stated_at = pl.when(pl.col("announced_at").is_null()).then("began_at").otherwise("settled_at")
     latest = months.select(
-        "observed_on", vintage=pl.lit("latest"), value="x0", available_at=pl.max_horizontal("at0", "settled_at")
+        "observed_on", vintage=pl.lit("latest"), value="x0", available_at=pl.max_horizontal("at0", stated_at)
     )
     first = values.filter(pl.col("seq") == 1).select("observed_on", "available_at")
     realtime = (

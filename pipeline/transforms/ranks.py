@@ -15,7 +15,7 @@ def percentiles_so_far(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(Average rank of each row's value among the values so far, less 0.5) over their count.
 
     Args:
-        x: values without gaps in the order of time, float64, shape (n,).
+        x: values in the order of time, no NaN; infinities are allowed; float64, shape (n,).
         rows: positions, shape (q,).
 
     Returns:
@@ -74,6 +74,11 @@ def _order(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     NumPy sorts integers in half the time that it takes to find the order of floats. So the float's bits are sorted as
     an integer whose lowest bits hold the time instead; the few values that agree in all other bits are put right after.
+
+    Example: x = 3 5 3 4, whose times take the lowest three bits. By value, then time, the rows are 0 2 3 1: `time_of`.
+    The two values of 3 have ranks 0 and 1 and agree in all other bits; before that of rank 1 one equal value is
+    earlier, so `equal_before` is 0 1 0 0. The percentile of row 2, of rank 1: one earlier row, row 0, has a lower rank,
+    so the average rank is 1 - 1/2 + 1 = 1.5 (the two share ranks 1 and 2), the percentile (1.5 - 0.5) / 3.
     """
     low = (1 << len(x).bit_length()) - 1
     bits = (x + 0.0).view(np.int64)  # there is one zero

@@ -13,7 +13,8 @@ import polars as pl
 from pipeline.contracts.derived.moves import RECORD_WINDOWS, Records
 from pipeline.transforms.ranks import percentiles_so_far
 from pipeline.transforms.relative_strength import spread_pp
-from pipeline.transforms.windows import GROUP, MIN_RECORD_VALUES, RECORD_TOLERANCE, change, levels, pair_levels
+from pipeline.transforms.searches import last_at_least, running_maxima
+from pipeline.transforms.windows import EQUAL, GROUP, MIN_RECORD_VALUES, change, levels, pair_levels
 
 KEY = ["symbol", "benchmark", "basis"]
 MIN_SESSIONS_BEYOND_WINDOW = 20  # a record must reach back at least this much further than its own window
@@ -162,6 +163,11 @@ def _candidates(x: np.ndarray, measures: list[Measure]) -> tuple[np.ndarray, ...
 
     A row without so many values before it has too short a history to be published.
 
+    Example: closes (window 1) of 9 on row 0, 7 on rows 1 to 30, 8 on rows 31 and 32. The 20 values before the window
+    of row 31 are those of rows 11 to 30: its 8 exceeds their 7s, so it is a candidate for highs. Where it was last as
+    high is left to `_last_as_high` to find among rows 10 and earlier: row 0. Row 32 is none, as row 31 is as high; row
+    20 is none, as 7 exceeds no 7. Upside down, for lows, there is none: -8 exceeds no -7.
+
     Returns:
         measure, is_low, row and since (-1: never) of each.
     """
@@ -170,7 +176,7 @@ def _candidates(x: np.ndarray, measures: list[Measure]) -> tuple[np.ndarray, ...
     wanted = heights[..., 1:].copy()
     exceeds = np.zeros(wanted.shape, bool)
     for i, measure in enumerate(measures):
-        wanted[i] -= RECORD_TOLERANCE * (np.abs(x[i]) if measure.is_level else 1.0)
+        wanted[i] -= EQUAL * (np.abs(x[i]) if measure.is_level else 1.0)
         reach = measure.window + MIN_SESSIONS_BEYOND_WINDOW - 1
         np.greater(wanted[i, :, reach:], stretches[i, :, 1 : -measure.window], out=exceeds[i, :, reach:])
     found = np.flatnonzero(exceeds)
@@ -212,6 +218,10 @@ def _last_as_high(heights: np.ndarray, stretches: np.ndarray, wanted: np.ndarray
 
     The 20 values after `upto` are known to be lower than `wanted`, so only peaks come into question: positions higher
     than each of the 20 that follow, one in twenty. They alone are searched.
+
+    Example, that of `_candidates`: heights are the wall, 9, 7 (30 times), 8, 8. Peaks are positions 0, the wall, and
+    1, the 9: no 7 is higher than the 7s after it, and the last 20 positions are followed by too few values. Row 31
+    asks for 8 from position 11 (row 10) backwards: position 1, row 0. For 10 it would be position 0: never.
     """
     is_peak = np.zeros(heights.shape, bool)
     followed = np.s_[..., :-MIN_SESSIONS_BEYOND_WINDOW]
@@ -219,33 +229,3 @@ def _last_as_high(heights: np.ndarray, stretches: np.ndarray, wanted: np.ndarray
     peaks = np.flatnonzero(is_peak)
     newest = np.cumsum(is_peak).take(upto) - 1
     return peaks.take(last_at_least(running_maxima(heights.ravel().take(peaks)), wanted, newest))
-
-
-def running_maxima(x: np.ndarray) -> list[np.ndarray]:
-    """Sparse table: level k holds at each position the maximum of the 2^k values that end there (at most all).
-
-    An infinite value is put in front: no search runs beyond it.
-    """
-    table = [np.append(np.inf, x)]
-    for k in range(len(x).bit_length() - 1):
-        half = 2**k
-        wider = table[-1].copy()
-        np.maximum(table[-1][half:], table[-1][:-half], out=wider[half:])
-        table.append(wider)
-    return table
-
-
-def last_at_least(maxima: list[np.ndarray], wanted: np.ndarray, upto: np.ndarray) -> np.ndarray:
-    """For each query the last position p <= upto whose value is at least `wanted`, or -1.
-
-    The table is walked from its widest level down, each step skipping a stretch that is wholly below `wanted`:
-    log2(n) steps for all queries at once instead of a loop over rows.
-
-    Args:
-        maxima: of `running_maxima`, each of shape (n + 1,).
-        wanted, upto: per query, shape (q,).
-    """
-    position = upto + 1  # the infinite value is position 0
-    for k in range(len(maxima) - 1, -1, -1):
-        position -= (maxima[k].take(position) < wanted) * 2**k
-    return position - 1

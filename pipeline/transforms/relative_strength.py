@@ -6,8 +6,8 @@ import polars as pl
 
 from pipeline.contracts.derived.strength import RATIO_WINDOWS, SPREAD_WINDOWS
 from pipeline.transforms.windows import (
+    EQUAL,
     GROUP,
-    RECORD_TOLERANCE,
     RETURN_TOLERANCE,
     change,
     deviation,
@@ -52,9 +52,7 @@ def relative_strength(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) ->
             *(spread_pp(n).over(GROUP).alias(f"spread_{n}d_pp") for n in SPREAD_WINDOWS),
             *(change(ratio, n).over(GROUP).alias(f"ratio_change_{n}d") for n in RATIO_WINDOWS),
             guarded(100 * (ratio / ratio.rolling_mean(YEAR) - 1), YEAR - 1).over(GROUP).alias("mansfield_252"),
-            guarded(ratio >= ratio.rolling_max(YEAR) * (1 - RECORD_TOLERANCE), YEAR - 1)
-            .over(GROUP)
-            .alias("is_ratio_high_252"),
+            guarded(ratio >= ratio.rolling_max(YEAR) * (1 - EQUAL), YEAR - 1).over(GROUP).alias("is_ratio_high_252"),
             "rot_ratio",
             "rot_momentum",
             _quadrant().alias("quadrant"),

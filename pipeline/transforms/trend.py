@@ -5,6 +5,8 @@ import polars as pl
 from pipeline.contracts.derived.trend import Trend
 from pipeline.transforms.phases import with_phases
 from pipeline.transforms.windows import (
+    BEAR_TERRITORY,
+    CORRECTION,
     GROUP,
     MAX_MISSING_SESSIONS,
     at_least,
@@ -24,8 +26,6 @@ WILDER = 14  # sessions of RSI and ATR
 BOLLINGER = 20
 YEAR = 252
 NO_MOVES = 1e-12  # mean move over close: less is rounding noise
-BEAR_TERRITORY = 0.8  # of the highest close so far
-CORRECTION = 0.9
 
 
 def trend(prices: pl.DataFrame, benchmark: str) -> pl.DataFrame:

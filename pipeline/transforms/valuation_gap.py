@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 
 from pipeline.config import ValuationPair
-from pipeline.transforms.records import last_at_least, running_maxima
+from pipeline.transforms.searches import last_at_least, running_maxima
 from pipeline.transforms.windows import (
+    EQUAL,
     MAX_MISSING_SESSIONS,
     MIN_RECORD_VALUES,
-    RECORD_TOLERANCE,
     divided,
     expanding_percentile,
 )
@@ -134,7 +134,7 @@ def _widest_since(bars: pl.DataFrame) -> pl.Series:
     pieces = [pl.Series(dtype=pl.Date)]
     for pair in bars.partition_by(KEY, maintain_order=True):
         x = pair["log_price_ratio"].to_numpy()
-        since = last_at_least(running_maxima(x), x - RECORD_TOLERANCE, np.arange(len(x)) - 1)
+        since = last_at_least(running_maxima(x), x - EQUAL, np.arange(len(x)) - 1)
         earlier = pair["session_date"].gather(np.maximum(since, 0))
         pieces.append(pl.select(pl.when(pl.Series(since >= 0)).then(earlier)).to_series())
     return pl.concat(pieces)

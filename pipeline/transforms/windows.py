@@ -13,7 +13,9 @@ GROUP = "group"
 BAR_KEY = ("symbol", "session_date", "session_no")
 MAX_MISSING_SESSIONS = 10  # more XNYS sessions than this missing inside a window make its value NULL
 RETURN_TOLERANCE = 1e-6  # vendor noise: a return this near to zero is zero
-RECORD_TOLERANCE = 1e-9
+EQUAL = 1e-9  # closes, averages, thresholds, records: within this is equal
+BEAR_TERRITORY = 0.8  # of the highest close so far: a close here or lower is in it
+CORRECTION = 0.9
 MIN_RECORD_VALUES = 253  # values needed before a z-score, or "never before", means something
 
 
@@ -51,12 +53,12 @@ def in_deviations(x: pl.Expr, mean: pl.Expr, sd: pl.Expr) -> pl.Expr:
 
 def at_least(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     """a >= b, for prices and their averages: within 1e-9, relatively, is equal."""
-    return a >= b * (1 - RECORD_TOLERANCE)
+    return a >= b * (1 - EQUAL)
 
 
 def at_most(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     """a <= b, for prices and their averages: within 1e-9, relatively, is equal."""
-    return a <= b * (1 + RECORD_TOLERANCE)
+    return a <= b * (1 + EQUAL)
 
 
 def moving_average(x: pl.Expr, n: int) -> pl.Expr:

@@ -176,12 +176,13 @@ def _spells(observations: pl.DataFrame, variant: str, *, bridged: int, at_least:
         .filter(pl.col("observations") >= at_least)
     )
     dates = runs.select(*KEY, "obs", date="observed_on")
+    ends = runs.select(*KEY, "obs", "available_at", confirmed_on="observed_on")
     return (
         spells.with_columns(first_after=pl.col("last_obs") + 1, confirming=pl.col("last_obs") + bridged + 1)
         .join(
             dates.rename({"date": "uninverted_on"}), left_on=[*KEY, "first_after"], right_on=[*KEY, "obs"], how="left"
         )
-        .join(dates.rename({"date": "confirmed_on"}), left_on=[*KEY, "confirming"], right_on=[*KEY, "obs"], how="left")
+        .join(ends, left_on=[*KEY, "confirming"], right_on=[*KEY, "obs"], how="left")
         .with_columns(is_open=pl.col("confirmed_on").is_null(), variant=pl.lit(variant))
         .with_columns(
             pl.when(~pl.col("is_open")).then(pl.col(name)).alias(name) for name in ("end_date", "uninverted_on")

@@ -16,7 +16,9 @@ from polars.testing import assert_frame_equal
 from pipeline import config
 from pipeline.contracts.columns import rounded
 from pipeline.contracts.derived.macro import CreditRegime, MacroIndicators
+from pipeline.settings import NEW_YORK
 from pipeline.sources.files import read_folder
+from pipeline.transforms import futures
 from pipeline.transforms.credit_regime import credit_regime
 from pipeline.transforms.indicators import formulas, known
 from pipeline.transforms.macro import macro_releases
@@ -28,21 +30,22 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the real files are
 
 CONFIG = config.load()
 RECEIVED = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-NO_DECISIONS = pl.DataFrame(schema={"effective_on": pl.Date, "available_at": pl.Datetime("us", "UTC")})
 
 
 @pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    """Every macro file."""
+    """Every macro file, and the decisions of the FOMC."""
     folder = tmp_path_factory.mktemp("macro")
     for name in ("macro", "macro_snapshots", "macro_vintages"):
         shutil.copytree(FOLDER / name, folder / name, copy_function=shutil.copyfile)
-    return macro_releases(read_folder(folder, known_symbols=()).received_by(RECEIVED).macro, CONFIG.series)
+    shutil.copyfile(FOLDER / "futures" / "fomc_decisions.csv", folder / "fomc_decisions.csv")
+    batch = read_folder(folder, known_symbols=()).received_by(RECEIVED)
+    return macro_releases(batch.macro, CONFIG.series, meetings=futures.fomc_meetings(batch.fomc, CONFIG.fomc))
 
 
 @pytest.fixture(scope="module")
 def indicators(releases: pl.DataFrame) -> pl.DataFrame:
-    return macro_indicators(releases, CONFIG.series, CONFIG.recessions, NO_DECISIONS)
+    return macro_indicators(releases, CONFIG.series, CONFIG.recessions)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,100 @@ def test_known_answers(indicators: pl.DataFrame):
         for row in answers:
             ((found,),) = con.execute(f"select {row['column']} from indicators where {row['where']}").fetchall()
             assert found == pytest.approx(float(row["expected"]), rel=1e-9), row["where"]
+
+
+# --- what was published in 2022 --------------------------------------------------------------------------------------
+
+
+def published(event: str, unit: str) -> dict[dt.date, list[tuple[dt.date, float]]]:
+    """By observed month the days and values of an event of the economic calendar of 2022."""
+    found: dict[dt.date, list[tuple[dt.date, float]]] = {}
+    with (FOLDER / "calendar" / "economic_calendar_2022.csv").open() as file:
+        for row in csv.DictReader(file):
+            is_event = (row["Country"], row["Event"].strip()) == ("United States", event)
+            if is_event and row["Actual"].endswith(unit):
+                day = dt.date.fromisoformat(row["Date"])
+                month = (day.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+                found.setdefault(month, []).append((day, float(row["Actual"].removesuffix(unit))))
+    return found
+
+
+def in_real_time(indicators: pl.DataFrame, name: str) -> dict[dt.date, float]:
+    rows = indicators.filter((pl.col("indicator") == name) & (pl.col("vintage") == "realtime"))
+    return dict(rows.select("observed_on", "value").rows())
+
+
+def first_known(releases: pl.DataFrame, series_id: str) -> dict[dt.date, dt.date]:
+    """New York day from which each observation was public."""
+    first = releases.filter((pl.col("series_id") == series_id) & (pl.col("seq") == 1))
+    return dict(first.select("observed_on", pl.col("available_at").dt.convert_time_zone(NEW_YORK.key).dt.date()).rows())
+
+
+def test_first_prints_are_those_that_were_published(releases: pl.DataFrame, indicators: pl.DataFrame):
+    payrolls, starts, prices = (
+        published("Nonfarm Payrolls", "K"),
+        published("Housing Starts", "M"),
+        published("CPI", "%"),
+    )
+    rates = published("Unemployment Rate", "%")
+    assert [len(months) for months in (payrolls, rates, starts, prices)] == [12, 12, 12, 11]  # no CPI in May
+    ours = in_real_time(indicators, "payrolls_change_k")
+    assert {month: ours[month] for month in payrolls} == {month: rows[0][1] for month, rows in payrolls.items()}
+    ours = in_real_time(indicators, "unemployment_rate_pct")
+    assert {month: ours[month] for month in rates} == {month: rows[0][1] for month, rows in rates.items()}
+    first = dict(first_values(releases, "HOUST").rows())
+    assert {month: first[month] / 1000 for month in starts} == {month: rows[0][1] for month, rows in starts.items()}
+    ours = in_real_time(indicators, "cpi_mom_pct")
+    # of the two changes of a day the monthly one is the smaller
+    monthly = {month: min(value for _, value in rows) for month, rows in prices.items()}
+    assert {month: round(ours[month], 1) for month in prices} == monthly
+
+
+@pytest.mark.parametrize(
+    ("series_id", "event", "unit"),
+    [
+        ("PAYEMS", "Nonfarm Payrolls", "K"),
+        ("UNRATE", "Unemployment Rate", "%"),
+        ("HOUST", "Housing Starts", "M"),
+        ("CPIAUCSL", "CPI", "%"),
+    ],
+)
+def test_nothing_is_known_before_it_was_published(releases: pl.DataFrame, series_id: str, event: str, unit: str):
+    known_on = first_known(releases, series_id)
+    assert [month for month, rows in published(event, unit).items() if known_on[month] < rows[0][0]] == []
+
+
+def test_claims_are_not_known_before_they_were_published(releases: pl.DataFrame):
+    known_on = first_known(releases, "ICSA")
+    days = [day for rows in published("Initial Jobless Claims", "K").values() for day, _ in rows]
+    weeks = {day - dt.timedelta(days=(day.weekday() - 5) % 7): day for day in sorted(days, reverse=True)}
+    assert len(weeks) == 51
+    assert [week for week, day in weeks.items() if known_on[week] < day] == []
+
+
+def test_permits_are_those_revised_a_week_later(releases: pl.DataFrame):
+    """November 2022: 1.342 million on the 20th of December, 1.351 on the 23rd (Census, revised)."""
+    rows = published("Building Permits", "M")[dt.date(2022, 11, 1)]
+    assert rows == [(dt.date(2022, 12, 20), 1.342), (dt.date(2022, 12, 23), 1.351)]
+    assert dict(first_values(releases, "PERMIT").rows())[dt.date(2022, 11, 1)] == 1351.0
+    assert first_known(releases, "PERMIT")[dt.date(2022, 11, 1)] == dt.date(2022, 12, 28)
+
+
+def test_a_new_target_is_known_from_its_announcement(indicators: pl.DataFrame):
+    """The decision of 2024-09-18, which FRED dates on the 19th."""
+    row = indicators.filter(
+        (pl.col("indicator") == "fed_funds_target_upper_pct") & (pl.col("observed_on") == dt.date(2024, 9, 19))
+    )
+    announced = dt.datetime(2024, 9, 18, 14, tzinfo=NEW_YORK)
+    assert set(row.select("value", "available_at").rows()) == {(5.0, announced)}
+
+
+def test_a_month_that_nobody_settled_is_known_from_the_state_it_continues(indicators: pl.DataFrame):
+    row = indicators.filter(
+        (pl.col("indicator") == "is_nber_recession") & (pl.col("observed_on") == dt.date(2020, 6, 1))
+    )
+    assert row.select("vintage", "value").rows() == [("latest", 0.0)]
+    assert row["available_at"][0] > dt.datetime(2021, 7, 19, 23, tzinfo=NEW_YORK)
 
 
 def test_sahm_as_fred_computed_it_then(releases: pl.DataFrame, indicators: pl.DataFrame):
@@ -134,7 +231,7 @@ def test_files_cut_at_an_instant_give_the_rows_known_by_then(
     is_known = pl.col("available_at") <= instant
     known_then = releases.filter(is_known)
     assert_frame_equal(credit_regime(known_then, CONFIG.series), regimes.filter(is_known), check_exact=True)
-    then = macro_indicators(known_then, CONFIG.series, CONFIG.recessions, NO_DECISIONS)
+    then = macro_indicators(known_then, CONFIG.series, CONFIG.recessions)
     for vintage in ("realtime", "latest"):
         assert then.filter((pl.col("vintage") == vintage) & ~is_known).is_empty()
     realtime = pl.col("vintage") == "realtime"

@@ -59,7 +59,11 @@ def compare(batch: Batch, full: Tables, cut: dt.date) -> None:
     assert_no_look_ahead(full, built(batch, CONFIG, evening(cut)), cut, may_be_empty=("core.fund_facts", *early))
 
 
-@pytest.mark.parametrize("cut", cuts(5, seed=20240716), ids=str)
+# a day of mourning without a session, the evening of an emergency cut, and an end of an inversion
+AWKWARD = [dt.date(2018, 12, 5), dt.date(2020, 3, 16), dt.date(2024, 9, 13)]
+
+
+@pytest.mark.parametrize("cut", [*cuts(5, seed=20240716), *AWKWARD], ids=str)
 def test_twelve_symbols(twelve: Batch, full: Tables, cut: dt.date) -> None:
     compare(twelve, full, cut)
 

@@ -115,7 +115,6 @@ def happened(bars: pl.DataFrame, yields: pl.DataFrame, until: dt.datetime = RECE
         sessions(until),
         cuts.filter(pl.col("available_at") <= until),
         yield_curve.yield_curve_inversions(known, CURVES),
-        yield_curve.yield_curve_status(known, CURVES),
         CONFIG.recessions,
         "IWM",
     )

@@ -65,7 +65,7 @@ def of_talib(bars: pl.DataFrame) -> dict[str, np.ndarray]:
 def test_there_are_73_symbols_without_gaps_and_with_whole_bars(bars: pl.DataFrame):
     assert bars["symbol"].n_unique() == 73
     steps = bars.select(pl.col("session_no").diff().over("symbol")).to_series()
-    assert steps.max() <= 11
+    assert steps.max() == 1
     assert bars.select(pl.col("high", "low", "close").null_count()).row(0) == (0, 0, 0)
 
 

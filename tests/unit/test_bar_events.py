@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import polars as pl
 import pytest
 from builders import bars, session
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.bar_events import BarEvents
-from pipeline.transforms.bar_events import bar_events, first_at_least
+from pipeline.transforms.bar_events import bar_events
 from pipeline.warehouse import checked
 
 GAPS = ["is_gap_up", "is_gap_down", "is_partial_gap_up", "is_partial_gap_down"]
@@ -331,15 +330,6 @@ def test_the_comparison_sees_everything():
     assert all(seen == {None, True, False} for seen in flags_seen.values())
     late = (table["gap_filled_on"] > table["session_date"]).sum()
     assert 50 < late < table["gap_size"].count() < table.height / 2
-
-
-@given(st.lists(st.one_of(st.just(float("nan")), st.integers(0, 5).map(float)), min_size=1, max_size=40), st.data())
-def test_the_search_forward_equals_a_loop(x: list[float], data: st.DataObject):
-    since = data.draw(st.lists(st.integers(0, len(x) - 1), max_size=10))
-    wanted = [data.draw(st.integers(0, 6)) for _ in since]
-    expected = [next((p for p in range(s, len(x)) if x[p] >= w), -1) for s, w in zip(since, wanted, strict=True)]
-    found = first_at_least(np.array(x), np.array(wanted, float), np.array(since, int))
-    assert found.tolist() == expected
 
 
 # --- properties -----------------------------------------------------------------------------------------------------

@@ -83,6 +83,23 @@ def test_a_treasury_yield_that_came_after_the_month_was_published_is_left_out():
     assert frame["level_pct"].item() == pytest.approx(6.0 - 4.1)
 
 
+def test_equal_monthly_spreads_tie_in_the_percentile():
+    """6.2 less 4.1 and 5.1 less 3.0: in binary the first is higher by 9e-16."""
+    assert 6.2 - 4.1 > 5.1 - 3.0
+    months = [day("2010-01-01"), day("2012-01-01"), day("2015-01-01")]
+    baa = releases(BAA, [(m, v, evening(m, 35)) for m, v in zip(months, (5.1, 6.2, 5.1), strict=True)])
+    treasury = zip(months, (3.0, 4.1, 3.0), strict=True)
+    # three equal values: the average rank is 2, and (2 - 0.5) / 3 is 0.5
+    assert table(baa, releases(DGS10, treasury))["percentile"].to_list() == [None, None, 0.5]
+
+
+def test_the_months_mean_is_not_rounded():
+    """4.00, 4.00 and 4.01: 6 less 4.00333..."""
+    days = [(day(f"2024-06-{d:02}"), level) for d, level in ((3, 4.0), (4, 4.0), (5, 4.01))]
+    frame = table(releases(DGS10, days), releases(BAA, [(day("2024-06-01"), 6.0, evening(day("2024-07-05")))]))
+    assert frame["level_pct"].item() == pytest.approx(1.996666667, abs=1e-9)
+
+
 # --- percentile ------------------------------------------------------------------------------------------------------
 
 

@@ -603,10 +603,12 @@ def test_a_curve_whose_first_and_last_values_are_missing():
     assert said(spells, curve="10y2y", variant="sustained") == near(
         start_date=session(1), sustained_on=session(20), observations=21, min_spread_pp=-0.1, min_date=session(1),
         end_date=session(21), uninverted_on=session(22), confirmed_on=session(27), is_open=False,
+        available_at=dt.datetime.combine(session(27), dt.time(22, 1), dt.UTC),
     )  # fmt: skip
     assert said(spells, curve="10y2y", variant="raw") == near(
         start_date=session(1), observations=21, min_spread_pp=-0.1, min_date=session(1), end_date=session(21),
         uninverted_on=session(22), confirmed_on=session(22), is_open=False,
+        available_at=dt.datetime.combine(session(22), dt.time(22, 1), dt.UTC),
     )  # fmt: skip
 
 

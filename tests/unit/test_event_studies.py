@@ -19,6 +19,13 @@ A = EventStudy(symbol="A")
 A_B = EventStudy(symbol="A", benchmark="B")
 Closes = list[float | None]
 
+INVERSIONS = {
+    "curve": pl.String,
+    "variant": pl.String,
+    "confirmed_on": pl.Date,
+    "available_at": pl.Datetime("us", "UTC"),
+}
+
 
 def at(number: int, clock: dt.time = CLOSE) -> dt.datetime:
     """An instant on the day of a session: by default its close."""
@@ -103,6 +110,28 @@ def test_funds_are_studied_with_distributions_and_pairs_with_an_index_without():
     assert column(found, "cum_return", basis="total", offset=1) == [pytest.approx(0.1)]
     assert column(found, "cum_return", symbol="A", basis="price", offset=1) == [0]
     assert column(found, "cum_abnormal", symbol="A", basis="price", offset=1) == [pytest.approx(-0.1)]
+
+
+def without_total(prices: pl.DataFrame, since: int) -> pl.DataFrame:
+    """Bars whose distributions are not said from a session on: the total-return index ends there."""
+    return prices.with_columns(total_return_index=pl.when(pl.col("session_no") < since).then("total_return_index"))
+
+
+def test_a_fund_whose_distributions_are_not_said_is_studied_on_its_price():
+    # only the first bar has an index, as for a fund without any dividend said
+    found = studied(without_total(bars("A", [10.0, 10, 11, 12], dividends={2: 1.0}), since=1), on(2))
+    assert set(found["basis"]) == {"price"}
+    assert column(found, "cum_return", offset=1) == [pytest.approx(0.2)]
+
+
+def test_where_distributions_stop_being_said_the_return_is_unknown():
+    prices = without_total(bars("A", [10.0, 10, 10, 12, 12], dividends={2: 1.0}), since=4)
+    found = studied(prices, on(2))
+    assert set(found["basis"]) == {"total"}
+    # (10 + 1) / 10, then x 12/10, then nobody knows
+    assert found["cum_return"].to_list() == [0, 0, pytest.approx(0.1), pytest.approx(0.32), None]
+    pair = studied(pl.concat([prices, bars("B", [1.0] * 5)]), on(2), A_B)
+    assert pair["cum_abnormal"].to_list() == [0, 0, pytest.approx(0.1), pytest.approx(0.32), None]
 
 
 def test_the_abnormal_return_of_a_pair_is_the_difference():
@@ -387,32 +416,26 @@ def test_an_uninversion_is_known_when_the_confirming_spread_is_public():
     confirmed, public = session(9), at(10, dt.time(20, 15))
     inversions = pl.DataFrame(
         [
-            ("10y2y", "sustained", confirmed),
-            ("10y2y", "sustained", None),
-            ("10y2y", "raw", session(3)),
-            ("10y3m", "sustained", session(4)),
+            ("10y2y", "sustained", confirmed, public),
+            ("10y2y", "sustained", None, None),
+            ("10y2y", "raw", session(3), at(3)),
+            ("10y3m", "sustained", session(4), at(4)),
         ],
-        schema={"curve": pl.String, "variant": pl.String, "confirmed_on": pl.Date},
+        schema=INVERSIONS,
         orient="row",
     )
-    status = pl.DataFrame(
-        [("10y2y", confirmed, public), ("10y3m", confirmed, at(1)), ("10y2y", session(3), at(3))],
-        schema={"curve": pl.String, "observed_on": pl.Date, "available_at": pl.Datetime("us", "UTC")},
-        orient="row",
-    )
-    assert module.uninversions(inversions, status).rows() == [("uninversion", confirmed, None, public)]
+    assert module.uninversions(inversions).rows() == [("uninversion", confirmed, None, public)]
 
 
 def test_all_events_are_those_of_every_kind_and_of_one_symbol():
-    status = pl.DataFrame(schema={"curve": pl.String, "observed_on": pl.Date, "available_at": pl.Datetime("us", "UTC")})
-    inversions = pl.DataFrame(schema={"curve": pl.String, "variant": pl.String, "confirmed_on": pl.Date})
+    inversions = pl.DataFrame(schema=INVERSIONS)
     cuts = pl.DataFrame({"decided_on": [session(5)], "available_at": [at(5, dt.time(19))]}).cast(
         {"available_at": pl.Datetime("us", "UTC")}
     )
     # 250 rising closes, then half of the price: bullish until the second low close; B moves the other way
     a = [100 + 0.1 * i for i in range(250)] + [50.0, 51, 53, 55, 57, 59, 59]
     prices = pl.concat([bars("A", a), bars("B", [1.02**i for i in range(len(a))])])
-    found = module.all_events(prices, sessions(300), cuts, inversions, status, [], "A")
+    found = module.all_events(prices, sessions(300), cuts, inversions, [], "A")
     # 51/50, 53/51, 55/53, 57/55, 59/57 are five gains above 1 %: sessions 251 to 255
     assert found.select("event_type", "event_date", "detail").rows() == [
         ("first_cut", session(5), None),

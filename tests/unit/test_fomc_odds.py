@@ -216,8 +216,16 @@ def test_a_january_that_is_not_yet_in_a_calendar_is_no_anchor():
     month = {"2022-11": 96.2, "2022-12": 96.0, "2023-01": 95.95}
     quotes = {"2022-08-31": month, "2022-09-01": month}
     released = pl.concat([effective(3.8, "2022-08-29"), effective(3.8, "2022-08-30")])
-    table = odds(quotes, ["2022-12-14"], released, full=True)
+    planned = {"decided_on": "2023-02-01", "scheduled_on": "2022-09-01"}
+    table = odds(quotes, ["2022-12-14", planned], released, full=True)
     assert table["implied_end_rate_pct"].unique(maintain_order=True).to_list() == pytest.approx([4.144444, 4.05])
+
+
+def test_a_list_of_meetings_that_ends_with_the_year_knows_nothing_of_january():
+    """As above, but nobody has added the next year's meetings: by its month, although it is September."""
+    month = {"2022-11": 96.2, "2022-12": 96.0, "2023-01": 95.95}
+    table = odds({"2022-09-01": month}, ["2022-12-14"], effective(3.8, "2022-08-30"), full=True)
+    assert table["implied_end_rate_pct"].unique().to_list() == pytest.approx([4.144444])
 
 
 def test_two_meetings_in_a_month_end_the_chain():
@@ -250,6 +258,21 @@ def test_a_step_beyond_a_point_and_the_meetings_after_it(end: float, is_fragile:
     table = odds({"2023-06-05": month}, ["2023-06-14", "2023-08-16"], effective(4.83, "2023-06-03"), full=True)
     assert table["meeting_date"].n_unique() == 2
     assert table["is_fragile"].unique().to_list() == [is_fragile]
+
+
+@pytest.mark.parametrize(
+    ("cut_on", "is_fragile"),
+    [("2020-03-03", True), ("2020-02-28", False)],  # in the meeting's month, or before it
+)
+def test_a_month_in_which_the_target_had_already_moved(cut_on: str, is_fragile: bool):
+    """The days of March before an emergency cut were at the old rate; the method takes them for the new one."""
+    fred = day(cut_on) + dt.timedelta(days=1)
+    upper = [(day("2020-02-27"), 1.75), (fred, 1.25, at(f"{cut_on} 10:00"))]
+    released = pl.concat([effective(1.09, "2020-03-04"), releases("UPPER", upper)])
+    quotes = {"2020-03-06": {"2020-03": 99.2, "2020-04": 99.4}}
+    emergency = {"decided_on": cut_on, "is_scheduled": False}
+    table = odds(quotes, [emergency, "2020-03-18", "2020-04-29"], released, full=True)
+    assert table.filter(pl.col("meeting_date") == day("2020-03-18"))["is_fragile"].unique().to_list() == [is_fragile]
 
 
 # --- edge cases -----------------------------------------------------------------------------------------------------

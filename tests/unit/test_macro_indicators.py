@@ -12,27 +12,19 @@ import polars as pl
 import pytest
 from builders import NEW_YORK, column, macro_captures, releases
 from polars.testing import assert_frame_equal
+from policy_builders import meetings
 
 from pipeline import config
 from pipeline.config import Recession
 from pipeline.contracts.columns import rounded
 from pipeline.contracts.derived.macro import MacroIndicators
-from pipeline.transforms.indicators.formulas import INDICATORS
+from pipeline.transforms.indicators.formulas import INDICATORS, newest_mean, x
 from pipeline.transforms.macro import available_at, macro_releases
 from pipeline.transforms.macro_indicators import macro_indicators
 
 CONFIG = config.load()
 BY_ROLE = {one.role: one for one in CONFIG.series}
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-UTC = pl.Datetime("us", "UTC")
-DECISIONS = {
-    "effective_on": pl.Date,
-    "decided_on": pl.Date,
-    "available_at": UTC,
-    "target_pct": pl.Float64,
-    "previous_target_pct": pl.Float64,
-}
-NO_DECISIONS = pl.DataFrame(schema=DECISIONS)
 DEFINITIONS = Path(__file__).parents[2] / "docs" / "definitions.md"
 
 
@@ -70,10 +62,11 @@ def rules(role: str) -> dict[dt.date, dt.datetime]:
     return dict(days.to_frame().with_columns(at=available_at(BY_ROLE[role])).rows())
 
 
-def held(captures: Mapping[str, Sequence[tuple]]) -> pl.DataFrame:
+def held(captures: Mapping[str, Sequence[tuple]], known: pl.DataFrame | None = None) -> pl.DataFrame:
     """core.macro_releases of captures by role: (observed_on, value, captured_at), perhaps the day of the vintage."""
     frames = [macro_captures(BY_ROLE[role].series_id, rows) for role, rows in captures.items()]
-    return macro_releases(pl.concat([macro_captures("", []), *frames]), [BY_ROLE[role] for role in captures])
+    every = pl.concat([macro_captures("", []), *frames])
+    return macro_releases(every, [BY_ROLE[role] for role in captures], meetings=known)
 
 
 def newest(role: str, values: Iterable[tuple], captured_at: dt.datetime = NOW) -> list[tuple]:
@@ -81,10 +74,8 @@ def newest(role: str, values: Iterable[tuple], captured_at: dt.datetime = NOW) -
     return [(observed_on, value, captured_at) for observed_on, value in values]
 
 
-def table(
-    frame: pl.DataFrame, recessions: Sequence[Recession] = (), decisions: pl.DataFrame = NO_DECISIONS
-) -> pl.DataFrame:
-    return macro_indicators(frame, CONFIG.series, recessions, decisions)
+def table(frame: pl.DataFrame, recessions: Sequence[Recession] = ()) -> pl.DataFrame:
+    return macro_indicators(frame, CONFIG.series, recessions)
 
 
 def value(frame: pl.DataFrame, indicator: str, observed_on: dt.date | str, vintage: str = "latest") -> float | None:
@@ -202,7 +193,13 @@ def test_realtime_knows_no_later_revision_of_an_earlier_month():
 
 def first_prints(rows: Sequence[tuple], role: str = "housing_starts") -> list[dt.date]:
     """Observations with a realtime row; the rule of housing starts is the 22nd of the next month, 08:30."""
-    indicator = {"housing_starts": "housing_starts_yoy_pct", "implied_volatility": "vix"}[role]
+    indicator = {
+        "housing_starts": "housing_starts_yoy_pct",
+        "building_permits": "permits_yoy_pct",
+        "initial_claims": "initial_claims_4wk",
+        "real_gdp": "real_gdp_saar_pct",
+        "implied_volatility": "vix",
+    }[role]
     return column(table(held({role: rows})), "observed_on", indicator=indicator, vintage="realtime")
 
 
@@ -214,9 +211,10 @@ def first_prints(rows: Sequence[tuple], role: str = "housing_starts") -> list[dt
         (end_of(day("2023-07-01")), False),  # 39 days after the rule: 45 days do not count for months
         (at("2023-06-22", "08:31"), True),
         (at("2023-06-10"), True),
-        (at("2023-08-06", "08:30"), True),  # 45 days after 2023-06-22 08:30
-        (at("2023-08-06", "08:31"), False),
-        (at("2023-07-31", "23:58"), True),  # 39 days, but no month's end
+        (at("2023-06-30", "23:58"), True),  # no month's end
+        (at("2023-07-24", "08:29"), True),  # June comes on 2023-07-24 at 08:30: the 22nd is a Saturday
+        (at("2023-07-24", "08:30"), False),  # it revises May
+        (at("2023-08-06", "08:30"), False),
     ],
 )
 def test_what_is_a_first_print_by_when_it_was_received(captured_at: dt.datetime, is_first: bool):
@@ -229,6 +227,57 @@ def test_what_is_a_first_print_by_when_it_was_received(captured_at: dt.datetime,
 def test_a_day_that_the_source_tells_may_be_late(vintage_on: str, is_first: bool):
     rows = [(day("2023-05-01"), 1500.0, NOW, day(vintage_on))]
     assert first_prints(rows) == ([day("2023-05-01")] if is_first else [])
+
+
+@pytest.mark.parametrize(("received", "is_first"), [("2023-06-15 08:30", True), ("2023-06-15 08:31", False)])
+def test_a_quarter_is_a_first_print_for_45_days(received: str, is_first: bool):
+    """The first quarter of 2023: by its rule on 2023-05-01 (the 30th is a Sunday), the next on 2023-07-31."""
+    quarter = day("2023-01-01")
+    assert by_rule("real_gdp", quarter) == at("2023-05-01", "08:30")
+    rows = [(quarter, 20_000.0, at(*received.split()))]
+    assert first_prints(rows, "real_gdp") == [quarter] * is_first
+
+
+SATURDAYS = [day(f"2023-07-{d:02}") for d in (1, 8, 15, 22)]  # published on the Thursdays 6, 13, 20 and 27 July
+
+
+@pytest.mark.parametrize(
+    ("captured_at", "expected"),
+    [
+        (end_of(day("2023-07-01")), SATURDAYS[3:]),  # the month's vintage holds the revised values of the weeks before
+        (at("2023-07-27", "09:00"), SATURDAYS[3:]),
+        (at("2023-07-27", "08:29"), SATURDAYS[2:]),  # the 22nd is in our hands before its release
+        (at("2023-08-03", "08:29"), SATURDAYS[3:]),
+        (at("2023-08-03", "08:30"), []),
+    ],
+)
+def test_of_several_weeks_captured_at_once_the_last_is_a_first_print(captured_at: dt.datetime, expected: list[dt.date]):
+    assert first_prints([(d, 230_000.0, captured_at) for d in SATURDAYS], "initial_claims") == expected
+    # whether the week after was captured too does not matter: it is its release that revises
+    for i in range(4):
+        alone = first_prints([(SATURDAYS[i], 230_000.0, captured_at)], "initial_claims")
+        assert alone == [d for d in expected if d == SATURDAYS[i]]
+
+
+@pytest.mark.parametrize(("captured_at", "is_first"), [("2025-11-21", True), ("2025-11-28", False)])
+def test_weeks_of_one_late_report_are_all_first_prints(captured_at: str, is_first: bool):
+    """The claims of 2025-09-27 to 2025-11-08 came together; those of 2025-11-22 on Friday after Thanksgiving."""
+    weeks = [day("2025-09-27") + dt.timedelta(weeks=i) for i in range(7)]
+    rows = [(week, 230_000.0, at(captured_at, "12:00")) for week in weeks]
+    assert first_prints(rows, "initial_claims") == weeks * is_first
+
+
+def test_permits_of_a_month_end_are_the_revised_ones():
+    """The rule, the 28th, moves to a Monday twice, and once to the next month: February 2015 ends with a Saturday."""
+    rows = [(day("2023-09-01"), 1500.0, end_of(day("2023-10-01"))), (day("2022-12-01"), 1.0, end_of(day("2023-01-01")))]
+    assert first_prints(rows, "building_permits") == [day("2022-12-01"), day("2023-09-01")]
+    frame = table(held({"building_permits": rows}))
+    assert known(frame, "permits_yoy_pct", "2022-12-01", "realtime") == at("2023-01-30", "08:30")
+    assert known(frame, "permits_yoy_pct", "2023-09-01", "realtime") == at("2023-10-30", "08:30")
+    rolled = [(day("2015-01-01"), 1500.0, end_of(day("2015-02-01")))]
+    assert first_prints(rolled, "building_permits") == [day("2015-01-01")]
+    frame = table(held({"building_permits": rolled}))
+    assert known(frame, "permits_yoy_pct", "2015-01-01", "realtime") == at("2015-03-02", "08:30")
 
 
 def test_the_first_vintage_of_an_archive_holds_the_whole_history():
@@ -430,6 +479,15 @@ def test_the_surprise_passes_over_months_without_a_change():
     assert value(frame, "cpi_surprise_naive_pp", "2023-04-01", "realtime") == pytest.approx(expected, abs=1e-6)
 
 
+def test_other_rows_change_no_bit_of_a_mean():
+    """Divided by twelve, a single row would have another last bit in one of ten cases."""
+    chance = random.Random(1)
+    for _ in range(50):
+        row = {f"x{i}": chance.gauss(0, 1) for i in range(12)}
+        alone, beside = (pl.DataFrame([row] * n).select(newest_mean([x(i) for i in range(12)])) for n in (1, 2))
+        assert alone.item() == beside.to_series()[0] == pytest.approx(fmean(row.values()))
+
+
 def test_the_surprise_is_of_one_vintage():
     """A new base year: all months are halved in the vintage that adds the last one."""
     history = dated_prices([0.0, *[1.0] * 13])
@@ -534,6 +592,18 @@ def test_fiscal_years_ended_in_june_until_1976():
     captures = {"federal_balance_fiscal_year": newest("", [(day("1975-06-30"), -115_000.0)])}
     frame = table(held({**captures, "nominal_gdp": newest("", gdp)}))
     assert value(frame, "deficit_12m_pct_gdp", "1975-06-30") == pytest.approx(10.0)  # 115 over 1,150
+
+
+def test_another_fiscal_year_changes_no_bit_of_the_first():
+    """1,291,744.4 million over 24,963.95 billion: Polars divides a single row by a number to another last bit."""
+    gdp = [(month("2021-10-01", 3 * i), 24_963.95) for i in range(8)]
+    years = [(day("2022-09-30"), -1_291_744.4), (day("2023-09-30"), -1_309_323.2)]
+    frames = [
+        table(held({"federal_balance_fiscal_year": newest("", rows), "nominal_gdp": newest("", gdp)}))
+        for rows in (years[:1], years)
+    ]
+    alone, beside = (value(frame, "deficit_12m_pct_gdp", "2022-09-30") for frame in frames)
+    assert alone == beside == pytest.approx(5.17443914)
 
 
 def test_a_fiscal_year_is_known_with_its_last_quarter():
@@ -650,19 +720,12 @@ def test_a_deficit_without_a_value_is_not_mixed(first_quarter: int, flagged: boo
 
 # --- policy ----------------------------------------------------------------------------------------------------------
 
-DECIDED = pl.DataFrame(
-    [
-        (None, day("2007-09-18"), at("2007-09-18", "14:15"), 4.75, 5.25),
-        (day("2024-09-19"), day("2024-09-18"), at("2024-09-18", "14:00"), 5.0, 5.5),
-    ],
-    schema=DECISIONS,
-    orient="row",
-)
+DECIDED = meetings([{"decided_on": "2007-09-18", "at": "14:15"}, {"decided_on": "2024-09-18", "at": "14:00"}])
 TARGET = [(day("2024-09-17"), 5.5), (day("2024-09-18"), 5.5), (day("2024-09-19"), 5.0), (day("2024-09-20"), 5.0)]
 
 
 def test_a_new_target_is_known_from_its_announcement():
-    frame = table(held({"target_upper": newest("target_upper", TARGET)}), decisions=DECIDED)
+    frame = table(held({"target_upper": newest("target_upper", TARGET)}, DECIDED))
     name = "fed_funds_target_upper_pct"
     for vintage in ("latest", "realtime"):
         assert column(frame, "value", indicator=name, vintage=vintage) == [5.5, 5.5, 5.0, 5.0]
@@ -673,7 +736,7 @@ def test_a_new_target_is_known_from_its_announcement():
 
 def test_a_corrected_target_is_known_from_the_correction():
     rows = [*newest("target_upper", TARGET), (day("2024-09-19"), 4.75, NOW + dt.timedelta(days=1))]
-    frame = table(held({"target_upper": rows}), decisions=DECIDED)
+    frame = table(held({"target_upper": rows}, DECIDED))
     assert known(frame, "fed_funds_target_upper_pct", "2024-09-19") == NOW + dt.timedelta(days=1)
     assert known(frame, "fed_funds_target_upper_pct", "2024-09-19", "realtime") == at("2024-09-18", "14:00")
 
@@ -682,7 +745,7 @@ def test_the_stance_is_known_when_both_are():
     """The 2-year yield of a day comes at 17:01, the target at midnight before, a new one the afternoon before."""
     yields = [(day("2024-09-18"), 3.61), (day("2024-09-19"), 3.59), (day("2024-09-23"), 3.5)]
     captures = {"treasury_2y": newest("", yields), "target_upper": newest("", TARGET)}
-    frame = table(held(captures), decisions=DECIDED)
+    frame = table(held(captures, DECIDED))
     for vintage in ("latest", "realtime"):
         rows = frame.filter((pl.col("indicator") == "policy_stance_pp") & (pl.col("vintage") == vintage))
         assert rows["observed_on"].to_list() == [day("2024-09-18"), day("2024-09-19")]
@@ -724,7 +787,23 @@ def test_a_month_is_known_from_the_announcement_that_settles_it():
     # June is not settled until the next turning point; `latest` says what USREC says
     assert column(frame, "value", indicator=name, vintage="latest") == [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
     latest = column(frame, "available_at", indicator=name, vintage="latest")
-    assert latest == [peak, peak, peak, trough, trough, by_rule("recession", day("2020-06-01"))]
+    # that June is none was not known before the trough was
+    assert latest == [peak, peak, peak, trough, trough, trough]
+
+
+def test_a_month_after_the_last_announcement_is_known_from_its_release():
+    """July 2021 is published on 2021-08-03, two weeks after the announcement of the trough; June before it."""
+    frame = table(usrec("2020-04-01", "1" + "0" * 15), CONFIG.recessions)
+    trough = at("2021-07-20", "09:36")
+    assert known(frame, "is_nber_recession", "2020-06-01") == known(frame, "is_nber_recession", "2021-06-01") == trough
+    assert known(frame, "is_nber_recession", "2021-07-01") == at("2021-08-03", "12:00")
+    open_now = Recession(peak=day("2027-01-01"), peak_announced_on=day("2027-09-01"))
+    frame = table(usrec("2026-12-01", "0011111"), [*CONFIG.recessions, open_now])
+    # a month of a recession that nobody had announced: 2027-09-01 is a Wednesday
+    assert known(frame, "is_nber_recession", "2027-05-01") == at("2027-09-02", "09:36")
+    # before the first listed peak nothing began a state; the first announcement settles all that
+    before = table(usrec("1979-11-01", "000"))
+    assert known(before, "is_nber_recession", "1979-11-01") == at("1979-12-03")
 
 
 def test_an_announcement_counts_by_its_own_day():
@@ -801,7 +880,7 @@ def test_every_indicator_is_defined_and_every_role_configured():
 def test_the_sample_series_serve_by_their_roles():
     sample = config.load(config.SAMPLE_DIR)
     (one,) = [s for s in sample.series if s.role == "unemployment_rate"]
-    frame = macro_indicators(releases(one.series_id, [(day("2024-01-01"), 3.7)]), sample.series, (), NO_DECISIONS)
+    frame = macro_indicators(releases(one.series_id, [(day("2024-01-01"), 3.7)]), sample.series, ())
     assert value(frame, "unemployment_rate_pct", "2024-01-01") == 3.7
 
 
@@ -809,7 +888,7 @@ def test_nothing_gives_an_empty_table():
     frame = table(held({}))
     assert frame.is_empty()
     assert_frame_equal(frame, MacroIndicators.create_empty())
-    assert macro_indicators(held({}), (), (), NO_DECISIONS).schema == frame.schema
+    assert macro_indicators(held({}), (), ()).schema == frame.schema
 
 
 def test_one_observation_of_every_series():
@@ -846,7 +925,7 @@ def captured(chance: random.Random, role: str, days: Sequence[dt.date], level: f
         received = {
             "months": end_of(local.replace(day=1)),
             "dated": NOW,
-            "days": rule[days[i]] + dt.timedelta(minutes=chance.choice((-900, 0, 7, 3_000, 90_000))),
+            "days": rule[days[i]] + dt.timedelta(minutes=chance.choice((-900, 0, 7, 3_000, 40_000, 90_000))),
         }[mode]
         rows += [(d, truth[d], received, told) for d in days[: i + 1]]
         for d in days[max(0, i - 3) : i + 1]:
@@ -874,7 +953,7 @@ def random_releases(seed: int) -> pl.DataFrame:
             "monthly": [month("2018-01-01", i) for i in range(34)],
             "quarterly": [month("2018-01-01", 3 * i) for i in range(12)],
             "annual": [day("2019-09-30"), day("2020-09-30")],
-            "weekly": [day("2019-06-01") + dt.timedelta(weeks=i) for i in range(62)],
+            "weekly": [day("2019-06-01") + dt.timedelta(weeks=i) for i in range(70)],
             "daily": [day("2019-05-28") + dt.timedelta(days=i) for i in range(40)],
         }[BY_ROLE[role].frequency]
         captures[role] = captured(chance, role, days, level, noise)
@@ -923,17 +1002,25 @@ class Held:
             with_it = [d for d, rows in self.values.items() if rows[0]["available_at"] == row["available_at"]]
             late = row["available_at"] - rule
             return late <= dt.timedelta(0) or (late <= dt.timedelta(days=45) and observed_on == max(with_it))
+        if row["captured_at"] >= self._next_release(observed_on):
+            return False
         local = row["captured_at"].astimezone(NEW_YORK)
         if (local.hour, local.minute) == (23, 59) and (local + dt.timedelta(days=1)).day == 1:
             released = rule.astimezone(NEW_YORK)
             return (local.year, local.month) <= (released.year, released.month)
         return row["captured_at"] - rule <= dt.timedelta(days=45)
 
+    def _next_release(self, observed_on: dt.date) -> dt.datetime:
+        later = [back(observed_on, -steps, self.series.frequency) for steps in range(1, 11)]
+        rules = [by_rule(self.series.role, d) for d in later]
+        return min(rule for rule in rules if rule > self.rules[observed_on])
+
 
 def back(observed_on: dt.date, steps: int, frequency: str) -> dt.date:
     if frequency in ("weekly", "daily"):
         return observed_on - dt.timedelta(weeks=steps)
-    return month(observed_on.isoformat(), -steps * (3 if frequency == "quarterly" else 1))
+    months = {"monthly": 1, "quarterly": 3, "annual": 12}[frequency]
+    return month(observed_on.isoformat(), -steps * months)
 
 
 def change_pct(a: float | None, b: float | None) -> float | None:

@@ -14,7 +14,7 @@ from pipeline.sources import Batch, sample
 from pipeline.transforms.macro import macro_releases
 
 UNTIL = dt.date(2010, 6, 30)
-SYMBOLS = ["XSML", "XLRG", "XTEC", "XGRW", "XSVA", "^XSML", "^XLRG"]  # XTEC splits in 2005, indexes pay nothing
+SYMBOLS = ["XSML", "XLRG", "XTEC", "XEQW", "XGRW", "XSVA", "^XSML", "^XLRG"]  # XTEC splits in 2005, indexes pay nothing
 CONFIG = config.load(config.SAMPLE_DIR)
 # in the first year, at the split of XTEC, inside and after the planted inversion, on its last days, and at random
 CUTS = [

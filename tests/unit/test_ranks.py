@@ -36,10 +36,18 @@ def test_equals_a_plain_loop(seed: int, n: int, distinct: int):
     assert percentiles_so_far(np.array(x), np.array(rows)).tolist() == pytest.approx(expected, rel=1e-12)
 
 
-def test_equals_the_expanding_rank_of_polars_on_a_long_series():
-    x = np.random.default_rng(7).normal(size=3000).round(3)
+@pytest.mark.parametrize("n", [3_000, 17_000, 70_000])
+def test_equals_the_expanding_rank_of_polars_on_a_long_series(n: int):
+    # 266 blocks of 64 at 17,000: their numbers need 16 bits; at 70,000 the ranks need 32
+    x = np.random.default_rng(7).normal(size=n).round(3)
     polars = pl.DataFrame({"x": x}).select(expanding_percentile(pl.col("x"))).to_series().to_numpy()
-    assert np.array_equal(percentiles_so_far(x, np.arange(3000)), polars)
+    assert np.array_equal(percentiles_so_far(x, np.arange(n)), polars)
+
+
+def test_infinities_are_the_largest_and_the_smallest():
+    # 2: (1 - .5) / 1; inf: 2nd of 2; -inf: 1st of 3; inf: shares ranks 3 and 4 of 4
+    found = percentiles_so_far(np.array([2.0, np.inf, -np.inf, np.inf]), np.arange(4))
+    assert found.tolist() == pytest.approx([0.5, 1.5 / 2, 0.5 / 3, 3 / 4])
 
 
 @settings(max_examples=80, deadline=None)

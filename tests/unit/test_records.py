@@ -4,7 +4,6 @@ import random
 import statistics
 from datetime import date
 
-import numpy as np
 import polars as pl
 import pytest
 from builders import bars, column, session
@@ -12,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.contracts.derived.moves import Records
-from pipeline.transforms.records import last_at_least, records, running_maxima
+from pipeline.transforms.records import records
 from pipeline.warehouse import checked
 
 WINDOWS = {"ret_1d": 1, "ret_5d": 5, "ret_6d": 6, "ret_10d": 10, "ret_21d": 21, "close": 1}
@@ -304,15 +303,3 @@ def test_scaling_by_a_power_of_two_changes_no_date(seed: int, factor: float):
     one = records(bars("A", closes), []).select(keys)
     other = records(bars("A", [x and factor * x for x in closes]), []).select(keys)
     assert one.rows() == other.rows()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**9), st.integers(1, 70))
-def test_the_last_position_at_least_as_high_equals_a_scan(seed: int, n: int):
-    source = random.Random(seed)
-    values = [source.choice([1.0, 2.0, 3.0, -float("inf")]) for _ in range(n)]
-    upto = [source.randrange(-1, n) for _ in range(20)]
-    wanted = [source.choice([0.0, 1.0, 2.0, 3.0, 4.0]) for _ in range(20)]
-    expected = [max((p for p in range(u + 1) if values[p] >= w), default=-1) for w, u in zip(wanted, upto, strict=True)]
-    maxima = running_maxima(np.array(values))
-    assert last_at_least(maxima, np.array(wanted), np.array(upto)).tolist() == expected

@@ -33,7 +33,7 @@ class YieldCurveStatus(Table):
 class YieldCurveInversions(Table):
     """Spells of inversion: raw runs, and sustained ones that bridge interruptions of at most 5 observations."""
 
-    known_date = "confirmed_on"
+    known_date = "available_at"
 
     curve = text("10y2y or 10y3m.", primary_key=True)
     variant = text("raw or sustained.", primary_key=True)
@@ -47,4 +47,7 @@ class YieldCurveInversions(Table):
     end_date = day("Last inverted observation; NULL until the end is confirmed.")
     uninverted_on = day("First non-negative observation after it; NULL until the end is confirmed.")
     confirmed_on = day("Sixth non-negative observation in a row (raw: the first); NULL while open.")
+    available_at = instant(
+        "Instant from which the end is known, that of the confirming observation; NULL while open.", nullable=True
+    )
     is_open = flag("TRUE until the end is confirmed.", nullable=False)

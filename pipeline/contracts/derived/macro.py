@@ -29,7 +29,12 @@ class MacroIndicators(Table):
         nullable=False,
         repaints=True,
     )
-    available_at = instant("Instant from which this value could be computed from what was public.")
+    available_at = instant(
+        "Instant from which this value could be computed from what was public; of payrolls_* and cpi_surprise_naive_pp "
+        "of a vintage of which only the month is known, from the month's end. Of latest rows of a revised series whose "
+        "early vintages were not captured it is the date of the first print, not of this value: a join of latest by "
+        "it looks ahead, use realtime."
+    )
     unit = text("Unit of the value.")
 
 

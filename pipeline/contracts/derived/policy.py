@@ -16,7 +16,8 @@ class FomcOdds(Table):
     meeting_date = day("Day of the decision; later than quoted_on.", nullable=False, primary_key=True)
     move_bp = dy.Int64(
         primary_key=True,
-        description="Change of the target from quoted_on to after the meeting, in steps of 25 basis points.",
+        description="Change of the target from quoted_on to after the meeting, in steps of 25 basis points; it starts "
+        "at the effective rate, so that one off its usual place in the range reads as part of a move.",
         metadata={"unit": "bp", "source": CME},
     )
     probability = number(
@@ -31,7 +32,8 @@ class FomcOdds(Table):
     )
     target_pct = number("pct", "Target, upper bound, at the settlement; NULL: no change of it is known before.")
     is_fragile = flag(
-        "TRUE where this step, or one before it, rests on fewer than 4 days of a month or exceeds 100 bp.",
+        "TRUE where this step, or one before it, rests on fewer than 4 days of a month, exceeds 100 bp, or lies in a "
+        "month in which the target had already moved, whose first days the method takes for days at the new rate.",
         nullable=False,
         grade="ours",
     )

@@ -69,15 +69,18 @@ class EventStudies(Table):
 
     known_date = "known_on"
 
-    event_type = text("first_cut, uninversion, streak, phase_change or nber_trough.")
+    event_type = text("first_cut, uninversion, streak, phase_change or nber_trough.", grade="ours")
     event_date = day("Day of the event; it may have become known later.", nullable=False)
     detail = text("phase_change: the phases, e.g. warning -> bearish; NULL for the other types.", nullable=True)
     symbol = text(SYMBOL)
     benchmark = text(BENCHMARK, nullable=True)
-    basis = text("total for funds, price with an index.")
+    basis = text(
+        "total for funds; price with an index, and where distributions are not said at offsets -1 and 0. Where they "
+        "are not said later the return is NULL."
+    )
     event_no = count(
         "Number of the event among those of its type with a study of this instrument, by known_at; the largest is "
-        "their count.",
+        "their count. The n of a mean is the number of values at that offset, not this.",
         nullable=False,
     )
     known_at = instant("Instant from which the event was public.")
@@ -93,7 +96,12 @@ class EventStudies(Table):
     )
     cum_return = number("fraction", "Level of the symbol over its level at offset -1, less 1.")
     cum_abnormal = number("fraction", "cum_return less that of the benchmark; NULL for the symbol alone.")
-    overlaps_earlier = flag("Offset 0 of the event before lies at most 252 sessions before.", nullable=False)
+    overlaps_earlier = flag(
+        "Offset 0 of the event before lies at most 252 sessions before. FALSE says nothing of events after it; nearly "
+        "all phase changes overlap.",
+        nullable=False,
+        grade="ours",
+    )
 
     @dy.rule()
     def key_is_unique(cls) -> pl.Expr:  # noqa: D102

@@ -5,12 +5,17 @@ from pipeline.contracts.columns import SESSION, SYMBOL, Table, count, day, flag,
 PHASE = "bullish, warning (also called caution), distribution, bearish, recovery (recuperation) or accumulation"
 WILDER = "J. W. Wilder, New Concepts in Technical Trading Systems, 1978"
 BOLLINGER = "J. Bollinger"
+DUKAS = "C. Dukas, 2007"
 MOMENTUM = "MarketGauge, where it is known as Real Motion"
 LEADERSHIP = "MarketGauge, where it is known as Triple Play; its formula is not published"
 
 
 class Trend(Table):
-    """Where each symbol stands against its own past, on split-adjusted closes."""
+    """Where each symbol stands against its own past, on split-adjusted closes.
+
+    Levels of an index are in points although the unit says usd. The volatility index has leadership and bear territory
+    too: leave it out of comparisons.
+    """
 
     known_date = "session_date"
 
@@ -19,7 +24,7 @@ class Trend(Table):
     sma_50 = number("computed_usd", "Mean of the last 50 closes.", repaints=True)
     sma_200 = number("computed_usd", "Mean of the last 200 closes.", repaints=True)
     ema_21 = number(
-        "usd",
+        "computed_usd",
         "Exponential mean of closes, weight 2/22, seeded with the mean of the first 21; starts over after a long gap.",
         repaints=True,
     )
@@ -29,10 +34,10 @@ class Trend(Table):
         source=WILDER,
     )
     bollinger_upper = number(
-        "usd", "Mean of the last 20 closes plus 2 population SDs.", source=BOLLINGER, repaints=True
+        "computed_usd", "Mean of the last 20 closes plus 2 population SDs.", source=BOLLINGER, repaints=True
     )
     bollinger_lower = number(
-        "usd", "Mean of the last 20 closes less 2 population SDs.", source=BOLLINGER, repaints=True
+        "computed_usd", "Mean of the last 20 closes less 2 population SDs.", source=BOLLINGER, repaints=True
     )
     bollinger_pct_b = number(
         "fraction",
@@ -71,10 +76,10 @@ class Trend(Table):
         grade="reconstruction",
         source=LEADERSHIP,
     )
-    phase_raw = text(f"Ordering of close, sma_50 and sma_200, after C. Dukas 2007: {PHASE}.", nullable=True)
-    phase = text("Newest phase_raw that two closes in a row had; NULL before the first.", nullable=True)
-    days_in_phase = count("Sessions in this phase; the close that settled it is 1.")
-    is_phase_confirmed = flag("TRUE while phase_raw is the phase.")
+    phase_raw = text(f"Ordering of close, sma_50 and sma_200: {PHASE}.", nullable=True, source=DUKAS)
+    phase = text("Newest phase_raw that two closes in a row had; NULL before the first.", nullable=True, source=DUKAS)
+    days_in_phase = count("Sessions in this phase; the close that settled it is 1.", source=DUKAS)
+    is_phase_confirmed = flag("TRUE while phase_raw is the phase.", source=DUKAS)
     sma_50_slope_20 = number("fraction", "sma_50 over sma_50 20 sessions earlier, less 1.")
     sma_200_slope_20 = number("fraction", "sma_200 over sma_200 20 sessions earlier, less 1.")
     closes_above_sma50 = count("Closes in a row, up to this one, at or above sma_50; 0 when below.")
@@ -84,7 +89,9 @@ class Trend(Table):
     is_high_252 = flag("Close at or above the highest of the last 252 closes; NULL before the 252nd.")
     is_low_252 = flag("Close at or below the lowest of the last 252 closes; NULL before the 252nd.")
     relative_volume_50 = number(
-        "ratio", "Volume over the mean volume of the 50 sessions before; NULL where the volume is 0."
+        "ratio",
+        "Volume over the mean volume of the 50 sessions before, vendor faults of volume as they are; NULL where the "
+        "volume is 0.",
     )
     drawdown = number("fraction", "Close over the highest close so far, less 1.")
     is_bear_territory = flag("Close at or below 0.8 x the highest close so far.", nullable=False)

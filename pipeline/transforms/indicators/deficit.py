@@ -112,8 +112,11 @@ def _over_known_gdp(rows: pl.DataFrame, gdp: pl.Expr, quarters: int, held: known
 
 
 def _deficit(balance_usd_m: pl.Expr, gdp_usd_bn: pl.Expr) -> pl.Expr:
-    """Percent, positive for a deficit, from a surplus or deficit in millions and GDP in billions of dollars."""
-    return 100 * divided(-balance_usd_m / 1000, gdp_usd_bn)
+    """Percent, positive for a deficit, from a surplus or deficit in millions and GDP in billions of dollars.
+
+    Not 100 x (balance / 1000): divided by a number, a single row has another last bit than several have.
+    """
+    return divided(-balance_usd_m, 10 * gdp_usd_bn)
 
 
 def _public(count: int) -> list[str]:

@@ -52,9 +52,12 @@ def growth(back: int, base: int) -> pl.Expr:
 
 
 def newest_mean(values: list[pl.Expr]) -> pl.Expr:
-    """Mean of the 12 newest of the values that exist; NULL where there are fewer. The first is the newest."""
+    """Mean of the 12 newest of the values that exist; NULL where there are fewer. The first is the newest.
+
+    Not the sum / 12: divided by a number, a single row has another last bit than several have.
+    """
     newest = pl.concat_list(values).list.drop_nulls().list.head(SURPRISE_MONTHS)
-    return pl.when(newest.list.len() == SURPRISE_MONTHS).then(newest.list.sum() / SURPRISE_MONTHS)
+    return pl.when(newest.list.len() == SURPRISE_MONTHS).then(newest.list.mean())
 
 
 def sahm() -> pl.Expr:
@@ -173,7 +176,11 @@ INDICATORS = (
         grade="ours",
     ),
     _yearly("housing_starts_yoy_pct", "housing_starts", "Housing starts (HOUST) against a year ago."),
-    _yearly("permits_yoy_pct", "building_permits", "Building permits (PERMIT) against a year ago."),
+    _yearly(
+        "permits_yoy_pct",
+        "building_permits",
+        "Building permits (PERMIT), as revised about a week after their first release, against a year ago.",
+    ),
     _yearly("new_home_sales_yoy_pct", "new_home_sales", "New houses sold (HSN1F) against a year ago."),
     _yearly("construction_spending_yoy_pct", "construction_spending", "Construction (TTLCONS) against a year ago."),
     Indicator(
@@ -203,7 +210,13 @@ INDICATORS = (
     ),
     _level("hy_oas_pct", "credit_spread", "percent", "ICE BofA US high yield option-adjusted spread (BAMLH0A0HYM2)."),
     _level("baa_spread_pct", "baa_spread", "percent", "Moody's Baa yield less the 10-year Treasury yield (BAA10Y)."),
-    _level("vix", "implied_volatility", "index", "CBOE volatility index, close (VIXCLS)."),
+    _level(
+        "vix",
+        "implied_volatility",
+        "index",
+        "CBOE volatility index, close (VIXCLS). Today's method dates from 2003-09-22; values before were calculated by "
+        "it afterwards and were not known on their dates.",
+    ),
     Indicator(
         "is_nber_recession",
         "1 in a recession, else 0",
@@ -211,8 +224,20 @@ INDICATORS = (
         "after the peak and ends with the trough.",
         source="NBER Business Cycle Dating Committee",
     ),
-    _level("nfci", "financial_conditions", "index", "Chicago Fed financial conditions (NFCI); above 0: tight."),
-    _level("financial_stress_index", "financial_stress", "index", "St. Louis Fed financial stress index (STLFSI4)."),
+    _level(
+        "nfci",
+        "financial_conditions",
+        "index",
+        "Chicago Fed financial conditions (NFCI); above 0: tight. Introduced in 2011; values before were calculated "
+        "afterwards and were not known on their dates.",
+    ),
+    _level(
+        "financial_stress_index",
+        "financial_stress",
+        "index",
+        "St. Louis Fed financial stress index (STLFSI4). Introduced in 2022; values before were calculated afterwards "
+        "and were not known on their dates.",
+    ),
     _level("job_openings_k", "job_openings", "thousands", "Job openings, total nonfarm (JTSJOL)."),
     _level("retail_sales_usd_m", "retail_sales", "millions of dollars", "Advance retail and food sales (RSAFS)."),
     _level(

@@ -12,10 +12,12 @@ import polars as pl
 from pipeline.calendar import new_york_day
 from pipeline.config import Series
 from pipeline.settings import NEW_YORK
+from pipeline.transforms.macro import STEP as INTERVAL
 from pipeline.transforms.macro import UTC, available_at
 
 STEP = {"daily": 1, "weekly": 7, "monthly": 1, "quarterly": 3, "annual": 12}  # days, days, months, months, months
 LATE = pl.duration(days=45)  # a value received longer than this after its release may be a revision
+NEXT_STEPS = 12  # periods in which the next release is looked for: a shutdown put seven weeks of claims into one report
 ROW = pl.Schema({"observed_on": pl.Date(), "vintage": pl.String(), "value": pl.Float64(), "available_at": UTC})
 NOTHING = pl.DataFrame(schema=ROW)
 Held = Mapping[str, tuple[pl.DataFrame, Series]]  # by role: values as `of_series` gives them, and their series
@@ -108,7 +110,8 @@ def first_prints(values: pl.DataFrame, series: Series) -> pl.DataFrame:
     Always for a series that is not revised. Else the first value that we hold may be a later revision: an archive's
     first vintage holds the whole history. A vintage of which only the month is known has to be of the month in which
     the release rule makes the observation public; anything else has to be received within 45 days of that instant, or,
-    where the source tells the day, by that instant, unless it is the newest observation of its day.
+    where the source tells the day, by that instant, unless it is the newest observation of its day. What has no day
+    also has to be received before the next release, by the rule, which revises it.
     """
     firsts = values.filter(pl.col("seq") == 1)
     if not series.is_revised:
@@ -118,13 +121,32 @@ def first_prints(values: pl.DataFrame, series: Series) -> pl.DataFrame:
     is_month = (local.dt.time() == END_OF_MONTH) & (local.dt.date() == local.dt.date().dt.month_end())
     is_newest = pl.col("observed_on") == pl.col("observed_on").max().over("available_at")
     late = pl.col("available_at") - released
-    return firsts.filter(
-        pl.when(pl.col("availability") == "vintage")
+    is_dated = pl.col("availability") == "vintage"
+    in_time = firsts.filter(
+        pl.when(is_dated)
         .then((late <= pl.duration(days=0)) | (is_newest & (late <= LATE)))
         .when(is_month)
         .then(new_york_day(received).dt.month_start() <= new_york_day(released).dt.month_start())
         .otherwise(received - released <= LATE)
     )
+    return in_time.filter(is_dated | (received < _next_release(in_time, series)))
+
+
+def _next_release(rows: pl.DataFrame, series: Series) -> pl.Series:
+    """Of each row the first instant after its own release at which the rule makes a later observation public.
+
+    By the rule alone: data cut before the next release do not hold it. A late report may hold several observations.
+    """
+    unit = INTERVAL.get(series.frequency, "1d")[1:]
+    observed = pl.col("observed_on")
+    after = rows.select("observed_on", row=pl.int_range(pl.len()), own=available_at(series)).with_columns(
+        observed_on=pl.date_ranges(
+            observed.dt.offset_by(f"1{unit}"), observed.dt.offset_by(f"{NEXT_STEPS}{unit}"), f"1{unit}"
+        )
+    )
+    releases = after.explode("observed_on").with_columns(next=available_at(series))
+    later = pl.col("next").filter(pl.col("next") > pl.col("own"))
+    return releases.group_by("row", maintain_order=True).agg(later.min())["next"]
 
 
 def _back(rows: pl.DataFrame, series: Series, count: int) -> pl.DataFrame:

@@ -32,7 +32,8 @@ def turning_points(recessions: Iterable[Recession]) -> pl.DataFrame:
 
 def settled(months: pl.DataFrame, recessions: Iterable[Recession]) -> pl.DataFrame:
     """Add to rows with `observed_on`: `announced_at`, from when it was certain whether the month was a recession's,
-    and `is_recession`; both NULL where nothing is announced yet, `is_recession` also before the first peak.
+    and `is_recession`; both NULL where nothing is announced yet, `is_recession` also before the first peak. And
+    `state_announced_at`: announcement of the turning point that began the month's state, NULL before the first.
 
     An announcement settles every month up to the one after the turning point, which begins the other state. It says
     nothing of the months after that, which may hold the next turning point.
@@ -43,7 +44,7 @@ def settled(months: pl.DataFrame, recessions: Iterable[Recession]) -> pl.DataFra
         # a later announcement may have come first for a month before an earlier point
         announced_at=pl.col("announced_at").cum_min(reverse=True),
     )
-    state = points.select(since="month", is_recession=~pl.col("is_trough"))
+    state = points.select(since="month", is_recession=~pl.col("is_trough"), state_announced_at="announced_at")
     return (
         months.sort("observed_on")
         .join_asof(settling, left_on="observed_on", right_on="until", strategy="forward", coalesce=False)
