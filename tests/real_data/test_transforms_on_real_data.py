@@ -127,6 +127,34 @@ def test_the_curve_inverted_from_july_2022_until_confirmed_in_september_2024(yie
     assert spell.select("confirmed_on", "is_open").rows() == [(day("2024-09-13"), False)]
 
 
+def spells_by_hand(path: Path) -> list[tuple[dt.date, dt.date]]:
+    """First and last inverted day of each spell: at most 5 other observations bridged, at least 20 inverted ones."""
+    spells: list[list[dt.date]] = []
+    others = 6
+    for line in path.read_text().splitlines()[1:]:
+        observed_on, value = line.split(",")
+        if value in ("", "."):
+            continue
+        if float(value) < 0 and others > 5:
+            spells.append([])
+        if float(value) < 0:
+            spells[-1].append(day(observed_on))
+        others = 0 if float(value) < 0 else others + 1
+    return [(spell[0], spell[-1]) for spell in spells if len(spell) >= 20]
+
+
+def test_six_sustained_inversions_of_10y2y_began_since_1989(yields: pl.DataFrame):
+    found = yield_curve.yield_curve_inversions(yields, CURVES).filter(
+        pl.col("curve") == "10y2y", pl.col("variant") == "sustained", pl.col("start_date") >= day("1989-01-01")
+    )
+    by_hand = [one for one in spells_by_hand(FOLDER / "macro" / "T10Y2Y.csv") if one[0] >= day("1989-01-01")]
+    assert len(by_hand) == 6
+    assert found.select("start_date", "end_date").rows() == by_hand
+    assert [f"{start:%Y-%m}" for start, _ in by_hand] == [
+        "1989-08", "1998-06", "2000-02", "2006-01", "2006-06", "2022-07",
+    ]  # fmt: skip
+
+
 def test_states_around_the_end_of_that_spell(yields: pl.DataFrame):
     """Definitions 8.6; 2024-09-05, which it leaves out, was inverted once more."""
     table = yield_curve.yield_curve_status(yields, CURVES).filter(
