@@ -24,7 +24,7 @@ run: .venv/installed
 	$(BIN)/rotation build --source sample
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: .venv/installed
 	$(BIN)/python -m pytest -m soak --capture=no
@@ -33,7 +33,7 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile tests/unit tests/sql
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/unit tests/sql
 
 ui: .venv/installed
 	$(BIN)/dagster dev --host 127.0.0.1
