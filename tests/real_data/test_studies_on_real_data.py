@@ -11,12 +11,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipeline import config
-from pipeline.calendar import new_york_instant
+from pipeline.sources import Batch
 from pipeline.sources.files import read_file
 from pipeline.transforms import event_studies as studies
 from pipeline.transforms import seasonality as seasons
 from pipeline.transforms import yield_curve
+from pipeline.transforms.futures import fomc_meetings
 from pipeline.transforms.macro import macro_releases
+from pipeline.transforms.policy_rate import first_cuts, target_decisions
 from pipeline.transforms.prices import prices
 from pipeline.transforms.reference import sessions
 
@@ -37,20 +39,26 @@ def day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
-def read(path: str) -> pl.DataFrame:
-    batch = read_file(FOLDER / path, origin=path, known_symbols=CONFIG.by_symbol.keys(), captured_at=RECEIVED)
-    return batch.prices if path.startswith("prices/") else batch.macro
+def read(path: str) -> Batch:
+    return read_file(FOLDER / path, origin=path, known_symbols=CONFIG.by_symbol.keys(), captured_at=RECEIVED)
 
 
 @pytest.fixture(scope="module")
 def bars() -> pl.DataFrame:
-    captures = pl.concat(read(f"prices/{symbol}.csv") for symbol in SYMBOLS)
+    captures = pl.concat(read(f"prices/{symbol}.csv").prices for symbol in SYMBOLS)
     return prices(captures, sessions(RECEIVED), CONFIG.instruments).prices
 
 
 @pytest.fixture(scope="module")
-def yields() -> pl.DataFrame:
-    return macro_releases(pl.concat(read(f"macro/{name}.csv") for name in ("T10Y2Y", "DGS10")), CONFIG.series)
+def meetings() -> pl.DataFrame:
+    return fomc_meetings(read("futures/fomc_decisions.csv").fomc, CONFIG.fomc)
+
+
+@pytest.fixture(scope="module")
+def rates(meetings: pl.DataFrame) -> pl.DataFrame:
+    """Yields and targets of the Fed."""
+    captures = pl.concat(read(f"macro/{name}.csv").macro for name in ("T10Y2Y", "DGS10", "DFEDTARU"))
+    return macro_releases(captures, CONFIG.series, meetings=meetings)
 
 
 # --- seasonality -----------------------------------------------------------------------------------------------------
@@ -104,16 +112,16 @@ def test_seasonality_does_not_look_ahead(bars: pl.DataFrame, years: pl.DataFrame
 # --- event studies ---------------------------------------------------------------------------------------------------
 
 
-def happened(bars: pl.DataFrame, yields: pl.DataFrame, until: dt.datetime = RECEIVED) -> pl.DataFrame:
-    """All events known by an instant; that the cuts were announced before the close is all that matters of the hour."""
-    known = yields.filter(pl.col("available_at") <= until)
-    cuts = pl.DataFrame({"decided_on": [day(one) for one in FIRST_CUTS]}).with_columns(
-        available_at=new_york_instant(pl.col("decided_on"), dt.time(14, 15))
-    )
+def happened(
+    bars: pl.DataFrame, rates: pl.DataFrame, meetings: pl.DataFrame, until: dt.datetime = RECEIVED
+) -> pl.DataFrame:
+    """All events known by an instant."""
+    known = rates.filter(pl.col("available_at") <= until)
+    decided = meetings.filter(pl.col("decided_at") <= until)
     return studies.all_events(
         bars,
         sessions(until),
-        cuts.filter(pl.col("available_at") <= until),
+        first_cuts(target_decisions(known, decided, CONFIG.series)),
         yield_curve.yield_curve_inversions(known, CURVES),
         CONFIG.recessions,
         "IWM",
@@ -121,8 +129,8 @@ def happened(bars: pl.DataFrame, yields: pl.DataFrame, until: dt.datetime = RECE
 
 
 @pytest.fixture(scope="module")
-def events(bars: pl.DataFrame, yields: pl.DataFrame) -> pl.DataFrame:
-    return happened(bars, yields)
+def events(bars: pl.DataFrame, rates: pl.DataFrame, meetings: pl.DataFrame) -> pl.DataFrame:
+    return happened(bars, rates, meetings)
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +208,11 @@ def test_a_first_cut_by_the_closes(bars: pl.DataFrame, found: pl.DataFrame):
 
 
 @pytest.mark.parametrize("cut", CUTS, ids=str)
-def test_event_studies_do_not_look_ahead(bars: pl.DataFrame, yields: pl.DataFrame, found: pl.DataFrame, cut: dt.date):
+def test_event_studies_do_not_look_ahead(
+    bars: pl.DataFrame, rates: pl.DataFrame, meetings: pl.DataFrame, found: pl.DataFrame, cut: dt.date
+):
     evening = dt.datetime.combine(cut, dt.time(23, 59, 59), dt.UTC) + dt.timedelta(hours=4)
     known = bars.filter(pl.col("session_date") <= cut)
-    then = studies.event_studies(known, sessions(evening), happened(known, yields, evening), CONFIG.rules.event_studies)
+    then_known = happened(known, rates, meetings, evening)
+    then = studies.event_studies(known, sessions(evening), then_known, CONFIG.rules.event_studies)
     assert_frame_equal(then, found.filter(pl.col("known_on") <= cut), check_exact=True)

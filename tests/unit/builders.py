@@ -1,6 +1,7 @@
 """Small frames in the shape of the tables, for tests: plain Python in, polars out. Nothing here is under test."""
 
 import datetime as dt
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,14 @@ def bars(
         tail = (1000.0, paid, gain, 1.0, close, index if is_fund else None)
         rows.append((symbol, day, number, close, close, close, close, *tail))
     return pl.DataFrame(rows, schema=PRICE_SCHEMA, orient="row")
+
+
+def walk(n: int, seed: int) -> list[float]:
+    """A random walk of closes from 100, with a daily SD of 2 %."""
+    source, closes = random.Random(seed), [100.0]
+    while len(closes) < n:
+        closes.append(closes[-1] * (1 + source.gauss(0, 0.02)))
+    return closes
 
 
 def column(frame: pl.DataFrame, name: str, **where: object) -> list:

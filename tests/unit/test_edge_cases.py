@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 import polars.selectors as cs
 import pytest
-from builders import CLOSE, bars, facts, price_captures, releases, session, sessions
+from builders import CLOSE, bars, facts, price_captures, releases, session, sessions, walk
 from polars.testing import assert_frame_equal
 
 from pipeline import config
@@ -479,13 +479,6 @@ NEEDS_THEM = {
         "is_outside_day", "is_negative_outside_day", "is_positive_outside_day", "is_inside_day", "opens_are_reliable",
     ),
 }  # fmt: skip
-
-
-def walk(n: int, seed: int) -> list[float]:
-    source, closes = random.Random(seed), [100.0]
-    while len(closes) < n:
-        closes.append(closes[-1] * (1 + source.gauss(0, 0.02)))
-    return closes
 
 
 def index_and_fund(n: int = 300) -> pl.DataFrame:

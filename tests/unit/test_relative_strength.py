@@ -1,13 +1,11 @@
 """derived.relative_strength: definitions, section 1."""
 
 import math
-import random
 import statistics
-from functools import cache
 
 import polars as pl
 import pytest
-from builders import bars, column, session
+from builders import bars, column, session, walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -26,17 +24,9 @@ def pair(a: Closes, b: Closes, basis: str = "price", **options) -> pl.DataFrame:
     return relative_strength(prices, A_B).filter(pl.col("basis") == basis)
 
 
-@cache
-def walk(n: int, seed: int) -> tuple[float, ...]:
-    source, closes = random.Random(seed), [100.0]
-    while len(closes) < n:
-        closes.append(closes[-1] * (1 + source.gauss(0, 0.02)))
-    return tuple(closes)
-
-
 @pytest.fixture(scope="module")
 def long() -> pl.DataFrame:
-    return pair(list(walk(400, 1)), list(walk(400, 2)))
+    return pair(walk(400, 1), walk(400, 2))
 
 
 def ratios() -> list[float]:
@@ -97,7 +87,7 @@ def test_no_common_session_gives_no_rows():
 
 @pytest.mark.parametrize("rows", [1, 10])
 def test_short_histories_keep_the_contract(rows: int):
-    prices = pl.concat([bars("A", list(walk(rows, 1))), bars("B", list(walk(rows, 2)))])
+    prices = pl.concat([bars("A", walk(rows, 1)), bars("B", walk(rows, 2))])
     table = checked("derived.relative_strength", relative_strength(prices, A_B), RelativeStrength)
     assert table.height == 2 * rows
     for name in ("mansfield_252", "is_ratio_high_252", "rot_ratio", "quadrant", "regime_63d", "beta_252", "corr_63"):
@@ -117,7 +107,7 @@ def test_constant_prices_give_null_and_never_infinity_or_nan():
 
 def test_a_ratio_that_stays_while_both_legs_move_has_no_deviation():
     a = [3 * close for close in walk(400, 1)]
-    table = pair(a, list(walk(400, 1)))
+    table = pair(a, walk(400, 1))
     assert table["rot_ratio"].null_count() == 400
     assert table["beta_252"][399] == pytest.approx(1)
     assert table["corr_63"][399] == pytest.approx(1)
@@ -202,7 +192,7 @@ def test_beta_and_correlation_equal_a_plain_loop(long: pl.DataFrame):
 
 @pytest.mark.parametrize(("name", "bars_needed"), [("rot_ratio", 63), ("corr_63", 64), ("regime_63d", 64)])
 def test_a_long_gap_empties_every_window_over_it(name: str, bars_needed: int):
-    a, b = list(walk(300, 1)), list(walk(300, 2))
+    a, b = walk(300, 1), walk(300, 2)
     gap = [None] * 11
     table = pair([*a[:150], *gap, *a[150:]], [*b[:150], *gap, *b[150:]])
     expected = [i < bars_needed - 1 or 150 <= i < 149 + bars_needed for i in range(300)]
@@ -256,7 +246,7 @@ def test_the_regime_needs_63_sessions_back():
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.01, 100))
 def test_scaling_one_leg_leaves_everything_but_the_ratio(seed: int, factor: float):
-    a, b = list(walk(300, seed)), list(walk(300, seed + 1))
+    a, b = walk(300, seed), walk(300, seed + 1)
     table = pair(a, b)
     scaled = pair([factor * close for close in a], b)
     assert_frame_equal(table.drop("ratio"), scaled.drop("ratio"), check_exact=False, rel_tol=1e-6, abs_tol=1e-6)
@@ -266,7 +256,7 @@ def test_scaling_one_leg_leaves_everything_but_the_ratio(seed: int, factor: floa
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6))
 def test_turning_the_pair_round_inverts_the_ratio_and_the_sign_of_spreads(seed: int):
-    prices = pl.concat([bars("A", list(walk(80, seed))), bars("B", list(walk(80, seed + 1)))])
+    prices = pl.concat([bars("A", walk(80, seed)), bars("B", walk(80, seed + 1))])
     there = relative_strength(prices, [("A", "B")])
     back = relative_strength(prices, [("B", "A")])
     for one, other in zip(column(there, "ratio"), column(back, "ratio"), strict=True):

@@ -3,11 +3,10 @@
 import math
 import random
 import statistics
-from functools import cache
 
 import polars as pl
 import pytest
-from builders import bars, session
+from builders import bars, session, walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -137,7 +136,7 @@ def test_momentum_bands_by_hand():
 
 
 def test_first_values():
-    found = of(list(walk(460, 1)))
+    found = of(walk(460, 1))
     first = {name: found[name].is_not_null().arg_max() + 1 for name in Trend.column_names()[2:] if found[name].count()}
     assert {name: bar for name, bar in first.items() if name not in PHASES} == {
         "sma_50": 50, "sma_200": 200, "ema_21": 21, "rsi_14": 15, "bollinger_upper": 20, "bollinger_lower": 20,
@@ -169,7 +168,7 @@ def test_leadership_counts_common_sessions_only():
 
 
 def test_a_benchmark_has_no_leadership_and_without_one_nobody_has():
-    closes = list(walk(120, 1))
+    closes = walk(120, 1)
     prices = pl.concat([bars("A", closes), bars("SPY", closes)])
     assert trend(prices, "SPY").filter(pl.col("symbol") == "SPY")["leadership"].null_count() == 120
     assert trend(prices, "NONE")["leadership"].null_count() == 240
@@ -179,7 +178,7 @@ def test_a_benchmark_has_no_leadership_and_without_one_nobody_has():
 
 @pytest.mark.parametrize(("missing", "is_kept"), [(10, True), (11, False)])
 def test_a_long_gap_of_the_benchmark_breaks_leadership_and_nothing_else(missing: int, is_kept: bool):
-    closes = list(walk(60 + missing, 1))
+    closes = walk(60 + missing, 1)
     row = against(closes, [10.0] * 30 + [None] * missing + [10.0] * 30).row(59 + missing, named=True)
     assert (row["leadership"] is not None) == is_kept
     assert row["sma_50"] is not None
@@ -265,7 +264,7 @@ def test_a_gap_leaves_the_running_maximum():
 
 @pytest.mark.parametrize(("missing", "starts_over"), [(10, False), (11, True), (252, True)])
 def test_recursive_figures_start_over_after_a_long_gap(missing: int, starts_over: bool):
-    before, after = list(walk(100, 1)), list(walk(100, 2))
+    before, after = walk(100, 1), walk(100, 2)
     gapped, alone = of([*before, *[None] * missing, *after]), of(after)
     for name, first in (("ema_21", 20), ("rsi_14", 14), ("atr_14", 14)):
         found = gapped[name].to_list()[100:]
@@ -278,7 +277,7 @@ def test_recursive_figures_start_over_after_a_long_gap(missing: int, starts_over
 
 @pytest.mark.parametrize(("name", "bars_needed"), [("ema_21", 21), ("rsi_14", 15), ("atr_14", 15)])
 def test_small_holes_add_up_and_only_hide_a_recursive_figure(name: str, bars_needed: int):
-    closes = list(walk(120, 3))
+    closes = walk(120, 3)
     holes = of([*closes[:60], *[None] * 6, *closes[60:65], *[None] * 5, *closes[65:]])[name].to_list()
     whole = of(closes)[name].to_list()
     # both holes lie in the window of the bars from the 66th on, until the older one leaves it
@@ -289,7 +288,7 @@ def test_small_holes_add_up_and_only_hide_a_recursive_figure(name: str, bars_nee
 
 @pytest.mark.parametrize("rows", [0, 1, 10])
 def test_short_histories_keep_the_contract(rows: int):
-    table = checked("derived.trend", of(list(walk(rows, 1)) if rows else []), Trend)
+    table = checked("derived.trend", of(walk(rows, 1) if rows else []), Trend)
     assert table.height == rows
     filled = {"symbol", "session_date", "drawdown", "is_bear_territory", "is_correction"}
     assert {name for name in table.columns if table[name].null_count() < rows} == (filled if rows else set())
@@ -314,21 +313,13 @@ def test_constant_prices(price: float):
 
 
 def test_symbols_are_kept_apart():
-    a, b = list(walk(300, 1)), list(walk(300, 2))
+    a, b = walk(300, 1), walk(300, 2)
     both = trend(pl.concat([bars("A", a), bars("B", b)]), "SPY")
     assert_frame_equal(both.filter(pl.col("symbol") == "A"), of(a), check_exact=True)
     assert_frame_equal(both.filter(pl.col("symbol") == "B").drop("symbol"), of(b).drop("symbol"), check_exact=True)
 
 
 # --- plain Python ---------------------------------------------------------------------------------------------------
-
-
-@cache
-def walk(n: int, seed: int) -> tuple[float, ...]:
-    source, closes = random.Random(seed), [100.0]
-    while len(closes) < n:
-        closes.append(closes[-1] * (1 + source.gauss(0, 0.02)))
-    return tuple(closes)
 
 
 def random_prices(symbol: str, seed: int, n: int) -> pl.DataFrame:
