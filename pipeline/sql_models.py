@@ -14,16 +14,16 @@ from sqlglot import exp
 
 import pipeline
 from pipeline.contracts.columns import DECIMALS, published
-from pipeline.errors import RotationError
+from pipeline.errors import FileError
+from pipeline.sql_files import HeaderLine, fault, first_sql_line, header, line_of, only, read, select, tables_read
 
 MODELS_DIR = Path(pipeline.__file__).parent.parent / "dbt_like_sql" / "marts"
 LAYER = "marts"
 READABLE_LAYERS = ("core", "derived", LAYER)
 UNITS = {kind.replace("_", " "): decimals for kind, decimals in DECIMALS.items()} | {"count": None}
+HEADER_KEYS = ("model", "grain", "column", "fail", "warn")
 GRADES = ("exact", "ours", "reconstruction", "proxy", "snapshot")
 
-_HEADER_LINE = re.compile(r"--\s*(model|grain|column|fail|warn):\s*(.*?)\s*")
-_CONTINUATION = re.compile(r"--\s{2,}(\S.*?)\s*")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"([^|]*?)\s*\|\s*(.*?)(?:\s*\[([^\[\]]*)\])?")
 _COLUMNS_TEST = re.compile(r"(unique|not_null)\s*\(([^()]*)\)")
@@ -37,10 +37,6 @@ _TYPES: dict[str, pl.DataType] = {
     **dict.fromkeys((*_WHOLE, *(f"u{name}" for name in _WHOLE)), pl.Int64()),
     **dict.fromkeys(("double", "float", "decimal"), pl.Float64()),
 }
-
-
-class SqlModelError(RotationError):
-    """A SQL model is wrong; the message names the file and, where there is one, the line."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +108,11 @@ def load_models(folder: Path = MODELS_DIR) -> dict[str, Model]:
     """Read every `*.sql` of the folder; a model comes after the models that it reads.
 
     Raises:
-        SqlModelError: the folder has no model, a file breaks a rule of dbt_like_sql/README.md, or models form a cycle.
+        FileError: the folder has no model, a file breaks a rule of dbt_like_sql/README.md, or models form a cycle.
     """
     models = {path.stem: _load(path) for path in sorted(folder.glob("*.sql"))}
     if not models:
-        raise SqlModelError(f"{folder}: no *.sql file in this folder")
+        raise FileError(f"{folder}: no *.sql file in this folder")
     upstream = {name: _models_read(model, models) for name, model in models.items()}
     try:
         return {name: models[name] for name in graphlib.TopologicalSorter(upstream).static_order()}
@@ -124,7 +120,7 @@ def load_models(folder: Path = MODELS_DIR) -> dict[str, Model]:
         chain = error.args[1]
         path = models[chain[0]].path
         named = " -> ".join(f"{LAYER}.{name}" for name in reversed(chain))
-        raise _error(path, _line_of(path, f"{LAYER}."), f"models read each other in a circle: {named}") from error
+        raise fault(path, _line_of(path, f"{LAYER}."), f"models read each other in a circle: {named}") from error
 
 
 def run(model: Model, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -133,7 +129,7 @@ def run(model: Model, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     Columns are those described, in that order: DATE, BIGINT, DOUBLE, text, BOOLEAN or a UTC instant.
 
     Raises:
-        SqlModelError: DuckDB refuses the select, the columns differ from the header, or a type is not published.
+        FileError: DuckDB refuses the select, the columns differ from the header, or a type is not published.
     """
     try:
         relation = connection.sql(model.sql)
@@ -146,14 +142,14 @@ def run(model: Model, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
             for column, kind in zip(model.columns, types, strict=True)
         )
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
-        raise SqlModelError(f"{model.path}: {error}") from error
+        raise FileError(f"{model.path}: {error}") from error
 
 
 def violations(model: Model, connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> list[Violation]:
     """Return the tests that the model's result breaks, in the order of the header.
 
     Raises:
-        SqlModelError: a test cannot be evaluated, or is not a yes-or-no expression.
+        FileError: a test cannot be evaluated, or is not a yes-or-no expression.
     """
     relation = "rotation_model_result"
     connection.register(relation, frame)
@@ -162,10 +158,6 @@ def violations(model: Model, connection: duckdb.DuckDBPyConnection, frame: pl.Da
     finally:
         connection.unregister(relation)
     return [violation for violation in counted if violation.rows]
-
-
-def _error(path: Path, line: int, message: str) -> SqlModelError:
-    return SqlModelError(f"{path}:{line}: {message}")
 
 
 def _line_of(path: Path, text: str) -> int:
@@ -177,94 +169,48 @@ def _line_of(path: Path, text: str) -> int:
 # Reading a file
 
 
-@dataclass
-class _Entry:
-    """One header line, with its continuation lines."""
-
-    key: str
-    value: str
-    line: int
-
-
 def _load(path: Path) -> Model:
-    if not _NAME.fullmatch(path.stem):
-        raise _error(path, 1, "name the file in small letters, digits and underscores: it is the table's name")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise _error(path, 1, "not UTF-8 text; save it as UTF-8") from error
-    entries = _header(path, text)
-    query = _query(path, text)
+    text = read(path)
+    entries = header(path, text, HEADER_KEYS)
+    query = select(path, text)
     columns = _columns(path, entries)
     _check_selected(path, query, entries, columns)
-    grain = _only(path, entries, "grain")
+    grain = only(path, entries, "grain")
     return Model(
         name=path.stem,
-        description=_only(path, entries, "model").value,
+        description=only(path, entries, "model").value,
         grain=_known_columns(path, grain.line, "grain", grain.value.split(","), columns),
         columns=columns,
         tests=tuple(_test(path, entry, columns) for entry in entries if entry.key in ("fail", "warn")),
         sql=text.rstrip().rstrip(";"),
-        inputs=_inputs(path, query),
+        inputs=_inputs(path, text, query),
         path=path,
     )
 
 
-def _header(path: Path, text: str) -> list[_Entry]:
-    """Read the comment lines that the file starts with; anything else ends the header."""
-    entries: list[_Entry] = []
-    in_header = True
-    for number, line in enumerate(text.splitlines(), 1):
-        in_header = in_header and line.startswith("--")
-        entry = _HEADER_LINE.fullmatch(line.strip())
-        if not in_header:
-            if entry:
-                raise _error(
-                    path, number, f"'-- {entry[1]}:' below the header; move it up, with no empty line before it"
-                )
-        elif entry:
-            entries.append(_Entry(entry[1], entry[2], number))
-        elif entries and (more := _CONTINUATION.fullmatch(line)):
-            entries[-1].value = f"{entries[-1].value} {more[1]}"
-        else:
-            raise _error(path, number, "unknown header line; it has '-- model:', grain, column, fail or warn")
-    empty = next((entry for entry in entries if not entry.value), None)
-    if empty:
-        raise _error(path, empty.line, f"'-- {empty.key}:' says nothing")
-    return entries
-
-
-def _only(path: Path, entries: list[_Entry], key: str) -> _Entry:
-    found = [entry for entry in entries if entry.key == key]
-    if len(found) != 1:
-        line = found[1].line if found else 1
-        raise _error(path, line, f"the header needs exactly one '-- {key}:' line, and has {len(found)}")
-    return found[0]
-
-
-def _columns(path: Path, entries: list[_Entry]) -> tuple[Column, ...]:
+def _columns(path: Path, entries: list[HeaderLine]) -> tuple[Column, ...]:
     lines = [entry for entry in entries if entry.key == "column"]
     columns = tuple(_column(path, entry) for entry in lines)
     repeated = [name for name, times in Counter(column.name for column in columns).items() if times > 1]
     if repeated:
         line = [entry.line for entry, column in zip(lines, columns, strict=True) if column.name == repeated[0]][1]
-        raise _error(path, line, f"column {repeated[0]} is described twice")
+        raise fault(path, line, f"column {repeated[0]} is described twice")
     return columns
 
 
-def _column(path: Path, entry: _Entry) -> Column:
+def _column(path: Path, entry: HeaderLine) -> Column:
     match = _COLUMN.fullmatch(entry.value)
     if match is None or not _NAME.fullmatch(match[1]) or not match[2]:
-        raise _error(path, entry.line, "expected '-- column: name | What it is. [unit]'")
+        raise fault(path, entry.line, "expected '-- column: name | What it is. [unit]'")
     words = [word.strip() for word in match[3].split(",")] if match[3] is not None else []
     units, grades = [w for w in words if w in UNITS], [w for w in words if w in GRADES]
     if len(units) > 1 or len(grades) > 1 or len(units) + len(grades) != len(words):
         known = f"a unit ({', '.join(UNITS)}), a grade ({', '.join(GRADES)}) or both"
-        raise _error(path, entry.line, f"[{match[3]}]: the brackets hold {known}")
+        raise fault(path, entry.line, f"[{match[3]}]: the brackets hold {known}")
     return Column(match[1], match[2], *(units or [None]), *(grades or ["exact"]))
 
 
-def _test(path: Path, entry: _Entry, columns: tuple[Column, ...]) -> Test:
+def _test(path: Path, entry: HeaderLine, columns: tuple[Column, ...]) -> Test:
     test = Test(entry.key, entry.value, entry.line)
     if test.columns is not None:
         _known_columns(path, entry.line, entry.value, test.columns, columns)
@@ -272,13 +218,13 @@ def _test(path: Path, entry: _Entry, columns: tuple[Column, ...]) -> Test:
     try:
         parsed = sqlglot.parse(f"select {test.expression}", read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        raise _error(path, entry.line, f"'{test.expression}' is not unique(...), not_null(...) or SQL") from error
+        raise fault(path, entry.line, f"'{test.expression}' is not unique(...), not_null(...) or SQL") from error
     query = parsed[0]
     parts = [name for name, value in query.args.items() if value] if query else []
     if len(parsed) != 1 or query is None or parts != ["expressions"] or len(query.expressions) != 1:
-        raise _error(path, entry.line, f"'{test.expression}': a test is one expression about the columns of a row")
+        raise fault(path, entry.line, f"'{test.expression}': a test is one expression about the columns of a row")
     if list(query.find_all(exp.Query))[1:]:
-        raise _error(path, entry.line, f"'{test.expression}': a test reads no other table; put the figure in a column")
+        raise fault(path, entry.line, f"'{test.expression}': a test reads no other table; put the figure in a column")
     used = [column.name for column in query.find_all(exp.Column)]
     _known_columns(path, entry.line, test.expression, used, columns)
     return test
@@ -290,30 +236,11 @@ def _known_columns(
     stripped = tuple(name.strip() for name in names)
     unknown = [name for name in stripped if name not in {column.name for column in columns}]
     if unknown:
-        raise _error(path, line, f"{where}: '{unknown[0]}' is not a described column")
+        raise fault(path, line, f"{where}: '{unknown[0]}' is not a described column")
     return stripped
 
 
-def _query(path: Path, text: str) -> exp.Query:
-    try:
-        statements = [statement for statement in sqlglot.parse(text, read="duckdb") if statement is not None]
-    except sqlglot.errors.SqlglotError as error:
-        first = (getattr(error, "errors", None) or [{}])[0]
-        raise _error(path, first.get("line", 1), f"not valid SQL: {first.get('description', error)}") from error
-    if len(statements) != 1:
-        raise _error(path, 1, f"expected one select, found {len(statements)} statements")
-    query = statements[0]
-    if not isinstance(query, exp.Query) or not query.selects:
-        raise _error(path, _first_sql_line(text), "expected a select")
-    return query
-
-
-def _first_sql_line(text: str) -> int:
-    lines = text.splitlines()
-    return next((number for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("--")), 1)
-
-
-def _check_selected(path: Path, query: exp.Query, entries: list[_Entry], columns: tuple[Column, ...]) -> None:
+def _check_selected(path: Path, query: exp.Query, entries: list[HeaderLine], columns: tuple[Column, ...]) -> None:
     """Compare the select list with the header; what a star or COLUMNS() stands for is left to `run`."""
     if any(item.is_star or item.find(exp.Columns) for item in query.selects):
         return
@@ -322,32 +249,19 @@ def _check_selected(path: Path, query: exp.Query, entries: list[_Entry], columns
     for name, item in selected.items():
         if name not in described:
             what = f"column {name} has no '-- column:' line" if name else f"'{item.sql('duckdb')}' needs a name: as ..."
-            raise _error(path, _node_line(item) or _first_sql_line(path.read_text(encoding="utf-8")), what)
+            raise fault(path, line_of(item) or first_sql_line(path.read_text(encoding="utf-8")), what)
     for entry, name in zip((e for e in entries if e.key == "column"), described, strict=True):
         if name not in selected:
-            raise _error(path, entry.line, f"column {name} is described, but not selected")
+            raise fault(path, entry.line, f"column {name} is described, but not selected")
     if described != [item.output_name for item in query.selects]:
-        raise _error(path, 1, f"describe the columns in the order of the select: {', '.join(selected)}")
+        raise fault(path, 1, f"describe the columns in the order of the select: {', '.join(selected)}")
 
 
-def _node_line(node: exp.Expr) -> int:
-    return max((part.meta.get("line", 0) for part in node.walk()), default=0)
-
-
-def _inputs(path: Path, query: exp.Query) -> tuple[str, ...]:
-    """Tables that the query reads, in CTEs and subqueries too; the names of its CTEs are none."""
-    ctes = {cte.alias_or_name.lower() for cte in query.find_all(exp.CTE)}
-    inputs = set()
-    for table in query.find_all(exp.Table):
-        if not table.name or (not table.db and table.name.lower() in ctes):
-            continue  # a table function such as generate_series, or a CTE
-        if table.catalog or table.db not in READABLE_LAYERS:
-            known = ", ".join(f"{layer}.x" for layer in READABLE_LAYERS)
-            raise _error(path, _node_line(table) or 1, f"{table.sql('duckdb')}: name tables as {known}")
-        inputs.add(f"{table.db}.{table.name}")
+def _inputs(path: Path, text: str, query: exp.Query) -> tuple[str, ...]:
+    inputs = tables_read(path, query, READABLE_LAYERS)
     if not inputs:
-        raise _error(path, _first_sql_line(path.read_text(encoding="utf-8")), "the select reads no table")
-    return tuple(sorted(inputs))
+        raise fault(path, first_sql_line(text), "the select reads no table")
+    return inputs
 
 
 def _models_read(model: Model, models: dict[str, Model]) -> list[str]:
@@ -355,7 +269,7 @@ def _models_read(model: Model, models: dict[str, Model]) -> list[str]:
     unknown = [name for name in names if name not in models]
     if unknown:
         line = _line_of(model.path, f"{LAYER}.{unknown[0]}")
-        raise _error(model.path, line, f"there is no model {LAYER}.{unknown[0]}; there are {', '.join(models)}")
+        raise fault(model.path, line, f"there is no model {LAYER}.{unknown[0]}; there are {', '.join(models)}")
     return names
 
 
@@ -368,7 +282,7 @@ def _check_columns(model: Model, found: list[str]) -> None:
         return
     undescribed = [name for name in found if name not in described]
     missing = [name for name in described if name not in found]
-    raise SqlModelError(
+    raise FileError(
         f"{model.path}: the select's columns are not those of the header: "
         f"undescribed {undescribed}, missing {missing}, order of the select {found}"
     )
@@ -377,9 +291,9 @@ def _check_columns(model: Model, found: list[str]) -> None:
 def _check_types(model: Model, found: list[str], types: list[str]) -> None:
     for column, name, kind in zip(model.columns, found, types, strict=True):
         if kind not in _TYPES:
-            raise SqlModelError(f"{model.path}: column {name} is {kind}; cast it to one of {', '.join(_TYPES)}")
+            raise FileError(f"{model.path}: column {name} is {kind}; cast it to one of {', '.join(_TYPES)}")
         if _TYPES[kind] == pl.Float64() and column.unit is None:
-            raise SqlModelError(f"{model.path}: column {name} is {kind} and needs a unit: [{'], ['.join(UNITS)}]")
+            raise FileError(f"{model.path}: column {name} is {kind} and needs a unit: [{'], ['.join(UNITS)}]")
 
 
 def _published(value: pl.Expr, kind: pl.DataType, column: Column) -> pl.Expr:
@@ -396,7 +310,7 @@ def _broken_rows(model: Model, test: Test, connection: duckdb.DuckDBPyConnection
             # DuckDB would take any number but 0 for true, and the test would always hold.
             kind = connection.sql(f"select ({test.expression}) as holds from {relation}").types[0].id
             if kind != "boolean":
-                raise _error(model.path, test.line, f"'{test.expression}' gives {kind}, not true or false")
+                raise fault(model.path, test.line, f"'{test.expression}' gives {kind}, not true or false")
         return int(connection.sql(test.sql(relation)).fetchall()[0][0])
     except duckdb.Error as error:
-        raise _error(model.path, test.line, f"'{test.expression}': {error}") from error
+        raise fault(model.path, test.line, f"'{test.expression}': {error}") from error

@@ -2,23 +2,19 @@
 
 The files beside this module are the default. A folder of overrides may hold any of the same
 file names; a file found there replaces the default file of that name whole.
-
-Plain scalars are read as text and given their type by the models: YAML's own guesses would turn the
-clock 16:15 into a number of minutes, the symbol ON into a truth value, and 2026-02-30 into a crash.
 """
 
 import datetime as dt
-import re
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.contracts.derived.moves import RECORD_WINDOWS
-from pipeline.errors import RotationError
+from pipeline.errors import FileError
+from pipeline.yaml_files import Entry, Loc, entries, single, wrong
 
 DEFAULT_DIR = Path(__file__).parent
 SAMPLE_DIR = DEFAULT_DIR / "sample"
@@ -28,20 +24,6 @@ Group = Literal["size", "style", "sector", "credit", "bond", "commodity", "inter
 Frequency = Literal["daily", "weekly", "monthly", "quarterly", "annual"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
 Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]  # New York
-Loc = tuple[int | str, ...]  # the way to a value: entry number, field, ...
-
-
-class ConfigError(RotationError):
-    """A config file is wrong; the message names file, line and field."""
-
-
-class Entry(BaseModel):
-    """Base of every entry: unknown fields are mistakes, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Model = TypeVar("Model", bound=Entry)
 
 
 class Split(Entry):
@@ -132,7 +114,7 @@ class Series(Entry):
     seasonal_adjustment: Literal["seasonally adjusted", "not seasonally adjusted", "annual rate, seasonally adjusted"]
     is_revised: bool
     release: Annotated[tuple[ReleaseRule, ...], Field(min_length=1)]
-    shutdown_releases: dict[dt.date, dt.date] = {}
+    shutdown_releases: dict[dt.date, dt.date] = Field(default_factory=dict)
     licence: str
     why: str
 
@@ -224,8 +206,8 @@ class Fomc(Entry):
 
     announced: Annotated[tuple[Announced, ...], Field(min_length=1)]
     scheduled: Annotated[tuple[dt.date, ...], Field(min_length=1)]
-    unscheduled: dict[dt.date, Clock] = {}
-    cancelled: dict[dt.date, dt.date] = {}
+    unscheduled: dict[dt.date, Clock] = Field(default_factory=dict)
+    cancelled: dict[dt.date, dt.date] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _each_day_once(self) -> "Fomc":
@@ -297,26 +279,26 @@ def load(*overrides: Path | None) -> Config:
     """Read the default files; each override folder, in order, replaces whole files of the same name.
 
     Raises:
-        ConfigError: a file is missing, is not YAML, or has a wrong, missing, unknown or repeated entry.
+        FileError: a file is missing, is not YAML, or has a wrong, missing, unknown or repeated entry.
     """
     folders = [DEFAULT_DIR, *(folder for folder in overrides if folder is not None)]
     for folder in folders:
         if not folder.is_dir():
-            raise ConfigError(f"{folder}: no such folder of config files; check --config or ROTATION_CONFIG")
+            raise FileError(f"{folder}: no such folder of config files; check --config or ROTATION_CONFIG")
         names = {path.name for path in folder.glob("*.y*ml")} - {"dagster.yaml"}
         if not names or names - FILES:
             strange = f"{folder / min(names - FILES)}: unknown file" if names else f"{folder}: no config file in it"
-            raise ConfigError(f"{strange}; the files are {', '.join(sorted(FILES))}")
+            raise FileError(f"{strange}; the files are {', '.join(sorted(FILES))}")
     files = {
         name: _newest(folders, f"{name}.yaml") for name in ("etfs", "pairs", "macro", "rules", "fomc", "recessions")
     }
     config = Config(
-        instruments=_entries(files["etfs"], Instrument),
-        pairs=_entries(files["pairs"], Pair),
-        series=_entries(files["macro"], Series),
-        rules=_single(files["rules"], Rules),
-        fomc=_single(files["fomc"], Fomc),
-        recessions=_entries(files["recessions"], Recession),
+        instruments=entries(files["etfs"], Instrument),
+        pairs=entries(files["pairs"], Pair),
+        series=entries(files["macro"], Series),
+        rules=single(files["rules"], Rules),
+        fomc=single(files["fomc"], Fomc),
+        recessions=entries(files["recessions"], Recession),
     )
     etfs, pairs, macro, rules, _, recessions = files.values()
     _check_unique(etfs, [((i, "symbol"), one.symbol) for i, one in enumerate(config.instruments)])
@@ -335,7 +317,7 @@ def load(*overrides: Path | None) -> Config:
     _check_unique(rules, [(("event_studies", i, "symbol"), name) for i, name in enumerate(named)])
     for i, (earlier, later) in enumerate(pairwise(config.recessions), start=1):
         if not (earlier.trough or dt.date.max) < later.peak:
-            raise _wrong(recessions, (i, "peak"), f"{later.peak} is not after the trough of the recession before it")
+            raise wrong(recessions, (i, "peak"), f"{later.peak} is not after the trough of the recession before it")
     for i, pair in enumerate(config.pairs):
         _check_known(pairs, (i, "symbol"), pair.symbol, config.by_symbol, etfs)
         _check_known(pairs, (i, "benchmark"), pair.benchmark, config.by_symbol, etfs)
@@ -360,128 +342,16 @@ def _newest(folders: list[Path], name: str) -> Path:
     return next(folder / name for folder in reversed(folders) if (folder / name).is_file())
 
 
-def _entries(path: Path, model: type[Model]) -> tuple[Model, ...]:
-    node = _compose(path)
-    if not isinstance(node, yaml.SequenceNode):
-        raise ConfigError(f"{path}:1: expected a list of entries, each starting with '- '")
-    return tuple(_validate(path, child, model) for child in node.value)
-
-
-def _single(path: Path, model: type[Model]) -> Model:
-    node = _compose(path)
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}:1: expected fields with values, such as 'streak_rules:'")
-    return _validate(path, node, model)
-
-
-class _Loader(yaml.BaseLoader):
-    """Leaves scalars as text; only an empty one (or null, or ~) is no value."""
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|)$"), ["~", "n", ""])
-_Loader.add_constructor("tag:yaml.org,2002:null", lambda loader, node: None)
-
-
-def _compose(path: Path) -> yaml.Node | None:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        node = yaml.compose(content.decode("utf-8"), Loader=_Loader)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text; save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}:{_marked_line(error, 1)}: not valid YAML: {_problem(error)}") from error
-    _check_keys(path, node)
-    return node
-
-
-def _check_keys(path: Path, root: yaml.Node | None) -> None:
-    """A field given twice in one entry: YAML readers keep the last one and say nothing."""
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting.extend(node.value)
-            continue
-        names = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in names:
-                raise ConfigError(f"{path}:{key.start_mark.line + 1}: {key.value}: given twice in one entry")
-            names.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
-            waiting.append(value)
-
-
-def _validate(path: Path, node: yaml.Node, model: type[Model]) -> Model:
-    try:
-        return model.model_validate(_plain(node))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "entry"
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}:{_line(node, first['loc'])}: {field}: {message}") from error
-    except yaml.YAMLError as error:
-        line = _marked_line(error, node.start_mark.line + 1)
-        raise ConfigError(f"{path}:{line}: not valid YAML: {_problem(error)}") from error
-
-
-def _plain(node: yaml.Node) -> Any:
-    """Build the node's value (no Python objects)."""
-    loader = _Loader("")
-    try:
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _marked_line(error: yaml.YAMLError, default: int) -> int:
-    mark = getattr(error, "problem_mark", None)
-    return mark.line + 1 if mark else default
-
-
-def _problem(error: yaml.YAMLError) -> str:
-    return getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-
-
-def _line(node: yaml.Node, loc: Loc) -> int:
-    """Line of the field that is wrong, or of the nearest thing around it that exists."""
-    line = node.start_mark.line + 1
-    for part in loc:
-        if isinstance(node, yaml.MappingNode):
-            children = {key.value: (key, value) for key, value in node.value}
-        elif isinstance(node, yaml.SequenceNode):
-            children = {number: (child, child) for number, child in enumerate(node.value)}
-        else:
-            break
-        if part not in children:
-            break
-        key, node = children[part]
-        line = key.start_mark.line + 1
-    return line
-
-
 def _check_unique(path: Path, values: list[tuple[Loc, str]]) -> None:
     seen = set()
     for loc, value in values:
         if value in seen:
-            raise _wrong(path, loc, f"{value} is listed twice")
+            raise wrong(path, loc, f"{value} is listed twice")
         seen.add(value)
 
 
 def _check_known(path: Path, loc: Loc, value: str, known: dict[str, Any], listed_in: Path) -> None:
     if value not in known:
-        raise _wrong(
+        raise wrong(
             path, loc, f"{value} is not listed in {listed_in}; files that name each other are overridden together"
         )
-
-
-def _wrong(path: Path, loc: Loc, message: str) -> ConfigError:
-    field = ".".join(str(part) for part in (loc[1:] if isinstance(loc[0], int) else loc))
-    node = _compose(path)
-    assert node is not None  # it has been read before
-    return ConfigError(f"{path}:{_line(node, loc)}: {field}: {message}")

@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.config import SAMPLE_DIR, Config, ConfigError, ReleaseRule, load
+from pipeline.config import SAMPLE_DIR, Config, ReleaseRule, load
+from pipeline.errors import FileError
 from pipeline.sources.sample import RECESSIONS
 from pipeline.transforms.macro import available_at
 
@@ -606,7 +607,7 @@ def test_a_mistake_is_named_by_file_line_and_field(mistake: str, tmp_path: Path)
     name, text, expected = MISTAKES[mistake]
     path = tmp_path / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(FileError) as caught:
         load(tmp_path)
     assert str(caught.value) == f"{path}:{expected}"
 
@@ -647,7 +648,7 @@ def test_a_mistake_is_named_by_file_line_and_field(mistake: str, tmp_path: Path)
 def test_an_unknown_symbol_or_series(name: str, text: str, expected: str, listed_in: str, tmp_path: Path):
     path = tmp_path / f"{name}.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(FileError) as caught:
         load(tmp_path)
     where, rest = str(caught.value).rsplit(" is not listed in ", 1)
     assert where == f"{path}:{expected}"
@@ -657,11 +658,11 @@ def test_an_unknown_symbol_or_series(name: str, text: str, expected: str, listed
 def test_a_file_that_is_not_utf8(tmp_path: Path):
     path = tmp_path / "etfs.yaml"
     path.write_bytes((OTHERS + ETF).replace("A fund", "Fonds spécial").encode("latin-1"))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(FileError) as caught:
         load(tmp_path)
     assert str(caught.value) == f"{path}:1: not UTF-8 text; save it as UTF-8"
     path.write_bytes(OTHERS.encode() + ETF.replace("A fund", "Fonds spécial").encode("latin-1"))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(FileError) as caught:
         load(tmp_path)
     assert str(caught.value) == f"{path}:2: not UTF-8 text; save it as UTF-8"
 
@@ -673,6 +674,6 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path):
 
 def test_a_folder_that_is_missing(tmp_path: Path):
     folder = tmp_path / "nowhere"
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(FileError) as caught:
         load(folder)
     assert str(caught.value) == f"{folder}: no such folder of config files; check --config or ROTATION_CONFIG"

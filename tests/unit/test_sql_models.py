@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import sql_models
 from pipeline.contracts.columns import DECIMALS
-from pipeline.errors import RotationError
-from pipeline.sql_models import Column, SqlModelError
+from pipeline.errors import FileError, RotationError
+from pipeline.sql_models import Column
 
 GOOD = """\
 -- model: Closes
@@ -128,7 +128,7 @@ ERRORS = {
 def test_a_mistake_is_named_with_file_and_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:
     assert GOOD.count(old) == 1
     path = write(tmp_path, GOOD.replace(old, new))
-    with pytest.raises(SqlModelError) as error:
+    with pytest.raises(FileError) as error:
         sql_models.load_models(tmp_path)
     assert str(error.value).startswith(f"{path}:{line}: ")
     assert message in str(error.value)
@@ -137,25 +137,25 @@ def test_a_mistake_is_named_with_file_and_line(tmp_path: Path, old: str, new: st
 
 def test_an_empty_file_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "")
-    with pytest.raises(SqlModelError, match=r"closes\.sql:1: expected one select, found 0 statements") as error:
+    with pytest.raises(FileError, match=r"closes\.sql:1: expected one select, found 0 statements") as error:
         sql_models.load_models(tmp_path)
     assert str(path) in str(error.value)
 
 
 def test_a_folder_without_models_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SqlModelError, match=r"no \*\.sql file"):
+    with pytest.raises(FileError, match=r"no \*\.sql file"):
         sql_models.load_models(tmp_path)
 
 
 def test_a_file_name_that_is_no_table_name_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "Closes-1")
-    with pytest.raises(SqlModelError, match="it is the table's name"):
+    with pytest.raises(FileError, match="it is the table's name"):
         sql_models.load_models(tmp_path)
 
 
 def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "closes.sql").write_bytes(b"-- model: \xff")
-    with pytest.raises(SqlModelError, match=r"closes\.sql:1: not UTF-8"):
+    with pytest.raises(FileError, match=r"closes\.sql:1: not UTF-8"):
         sql_models.load_models(tmp_path)
 
 
@@ -209,7 +209,7 @@ def test_a_circle_is_an_error(tmp_path: Path, reads: tuple[str, str]) -> None:
     header = "-- model: A model.\n-- grain: k\n-- column: k | Key.\n"
     write(tmp_path, header + f"select k from marts.{reads[0]}", "a")
     write(tmp_path, header + f"select k from marts.{reads[1]}", "b")
-    with pytest.raises(SqlModelError, match=r"[ab]\.sql:4: models read each other in a circle: marts\.[ab] -> marts"):
+    with pytest.raises(FileError, match=r"[ab]\.sql:4: models read each other in a circle: marts\.[ab] -> marts"):
         sql_models.load_models(tmp_path)
 
 
@@ -280,14 +280,14 @@ def test_minus_zero_is_zero_and_what_is_not_finite_is_null(tmp_path: Path, conne
 )
 def test_what_cannot_be_published_is_an_error(tmp_path: Path, connection, expression: str, message: str) -> None:
     found = model(tmp_path, f"select {expression} as x from core.t", "x | Figure.")
-    with pytest.raises(SqlModelError, match=message):
+    with pytest.raises(FileError, match=message):
         sql_models.run(found, connection)
 
 
 @pytest.mark.parametrize("columns", [("a | A.",), ("a | A.", "b | B.", "c | C."), ("b | B.", "a | A.")])
 def test_columns_behind_a_star_are_compared_when_it_runs(tmp_path: Path, connection, columns: tuple[str, ...]) -> None:
     found = model(tmp_path, "with t as (select a, 2 as b from core.t) select * from t", *columns)
-    with pytest.raises(SqlModelError, match=r"closes\.sql: the select's columns are not those of the header"):
+    with pytest.raises(FileError, match=r"closes\.sql: the select's columns are not those of the header"):
         sql_models.run(found, connection)
 
 
@@ -351,7 +351,7 @@ def test_a_test_that_says_neither_yes_nor_no_is_an_error(tmp_path: Path, connect
     found = model(
         tmp_path, "select a, b, ok from core.t", "a | A.", "b | B.", "ok | Ok.", tests=(f"fail: {expression}",)
     )
-    with pytest.raises(SqlModelError, match=message):
+    with pytest.raises(FileError, match=message):
         sql_models.violations(found, connection, FRAME)
 
 
