@@ -2,12 +2,10 @@
 
 import contextlib
 import csv
-import dataclasses
 import datetime as dt
 import decimal
 import gc
 import json
-import logging
 import math
 import os
 import shlex
@@ -24,8 +22,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipeline.claims.command import app as claims_app
 from pipeline.errors import RotationError
-from pipeline.settings import SOURCES, Settings, parse_instant
+from pipeline.settings import Settings, parse_instant
+from pipeline.terminal import DebugOption, HomeOption, SourceOption, chosen_settings, err, one_line_errors, out
 
 if TYPE_CHECKING:
     from pipeline.reader import Failing
@@ -38,29 +38,8 @@ app = typer.Typer(
     help="Rotation: a market-data warehouse for the rotation between small and large US stocks.",
     epilog="Start with: rotation build. It needs no network and no keys.",
 )
+app.add_typer(claims_app, name="claims")
 
-
-class _Console(Console):
-    """Says that the reader is gone, instead of ending the program."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-# a pipe has no width: long rows stay whole for the program that reads them
-out = _Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 250)
-err = Console(stderr=True)
-
-SourceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--source", help=f"Where data comes from: {', '.join(SOURCES)}. (environment: ROTATION_SOURCE; sample)"
-    ),
-]
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the warehouse. (environment: ROTATION_HOME; ./warehouse)")
-]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 QUERIES = (
     "select session_date, ratio, quadrant, curve_state from marts.rotation_daily order by session_date desc limit 5",
@@ -82,45 +61,6 @@ class Format(StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
-
-
-@contextlib.contextmanager
-def one_line_errors(debug: bool) -> Iterator[None]:
-    """Turn what a person can mend into one line and exit code 1; a traceback only with --debug."""
-    if debug:
-        logging.basicConfig()
-        logging.getLogger("pipeline").setLevel(logging.DEBUG)
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except BrokenPipeError:  # as in `rotation query ... | head`: no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    except Exception as error:
-        if debug:
-            raise
-        err.print(f"[bold red]error:[/] {escape(_plain(error))}", soft_wrap=True, highlight=False)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        err.print("stopped; what has arrived is kept, what was published before stays")
-        raise typer.Exit(130) from None
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror.lower()}; what was published before stays"
-    if isinstance(error, RotationError):
-        return str(error)
-    what = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{what[:300]}; a fault of this program: --debug shows where, what was published before stays"
-
-
-def _settings(source: str | None, home: Path | None, **more: Any) -> Settings:
-    environment = {**os.environ, "ROTATION_SOURCE": source} if source else os.environ
-    given = {name: value for name, value in {"home": home, **more}.items() if value is not None}
-    return dataclasses.replace(Settings.from_environment(environment), **given)
 
 
 @app.command()
@@ -154,7 +94,7 @@ def build(
     """Fetch, derive and publish everything of one source."""
     started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
     with one_line_errors(debug):
-        settings = _settings(
+        settings = chosen_settings(
             source,
             home,
             folder=folder,
@@ -311,7 +251,7 @@ def query(
     from pipeline import reader
 
     with one_line_errors(debug):
-        settings = _settings(source, home)
+        settings = chosen_settings(source, home)
         if form is Format.parquet:
             _write_parquet(reader.query_arrow(settings, sql, as_of), output)
             return
@@ -394,7 +334,7 @@ def status(
     from pipeline import reader
 
     with one_line_errors(debug):
-        settings = _settings(source, home)
+        settings = chosen_settings(source, home)
         found = reader.status(settings)
         record = found.build
         synthetic = "  SYNTHETIC DATA" if record["is_synthetic"] else ""
@@ -450,7 +390,7 @@ def rollback(
     from pipeline.warehouse import Warehouse, locked
 
     with one_line_errors(debug):
-        settings = _settings(source, home)
+        settings = chosen_settings(source, home)
         warehouse = Warehouse(settings.root)
         current = warehouse.current()
         if current is None:

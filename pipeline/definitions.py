@@ -5,13 +5,15 @@ from collections.abc import Callable
 import dagster as dg
 
 from pipeline import config as configuration
+from pipeline.claims.loading import load_ledger
 from pipeline.config import SAMPLE_DIR
-from pipeline.defs import core, derived, ingest, marts
+from pipeline.defs import claims, core, derived, ingest, marts
 from pipeline.defs.publish import publish_asset
 from pipeline.defs.warehouse import warehouse_resource
 from pipeline.settings import Settings
 from pipeline.sources import OnAnswer
 from pipeline.sql_models import load_models
+from pipeline.tables import CLAIMS
 
 JOB = "build"
 
@@ -21,14 +23,20 @@ def build_definitions(
 ) -> dg.Definitions:
     """Return the graph of one source: raw, core, derived, marts, published, and the job that builds it all."""
     config = configuration.load(SAMPLE_DIR if settings.source == "sample" else None, settings.config_dir)
-    models = load_models()
-    inputs = {**core.INPUTS, **derived.INPUTS, **{f"marts.{model.name}": model.inputs for model in models.values()}}
+    models, ledger = load_models(), load_ledger(settings.source)
+    inputs = {
+        **core.INPUTS,
+        **derived.INPUTS,
+        **{f"marts.{model.name}": model.inputs for model in models.values()},
+        **dict.fromkeys(CLAIMS, ledger.inputs),
+    }
     return dg.Definitions(
         assets=[
             *ingest.ingest_assets(settings, config, on_answer),
             *core.core_assets(settings, config),
             *derived.derived_assets(settings, config),
             *marts.mart_assets(settings, models),
+            claims.claim_assets(settings, ledger),
             publish_asset(settings, models, inputs),
         ],
         jobs=[

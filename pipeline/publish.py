@@ -122,7 +122,7 @@ META_COLUMNS = {
     "created_at": "Instant of the publication.",
     "as_of": "Instant of a replay; NULL: everything known.",
     "lock_hash": "SHA-256 of the versions of all installed packages.",
-    "config_hash": "SHA-256 of the config files and SQL models.",
+    "config_hash": "SHA-256 of the config files, SQL models, measures and claims.",
     "input_hash": "SHA-256 of the captures.",
     "tables": "How many tables the build has.",
 }
@@ -412,8 +412,8 @@ def _config_files(settings: Settings) -> list[Path]:
     from pipeline import config
 
     folders = [config.DEFAULT_DIR, config.SAMPLE_DIR, *([settings.config_dir] if settings.config_dir else [])]
-    models = sorted(sql_models.MODELS_DIR.glob("*.sql"))
-    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))] + models
+    written = sorted(path for kind in ("*.sql", "*.yaml") for path in sql_models.MODELS_DIR.parent.rglob(kind))
+    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))] + written
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

@@ -32,7 +32,7 @@ def read(path: Path) -> str:
     """Return the file's text.
 
     Raises:
-        FileError: its name cannot be a table's, or it is not UTF-8.
+        FileError: its name cannot be a table's, it cannot be read, or it is not UTF-8.
     """
     if not _NAME.fullmatch(path.stem):
         raise fault(path, 1, "name the file in small letters, digits and underscores: it is the table's name")
@@ -40,6 +40,8 @@ def read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise fault(path, 1, "not UTF-8 text; save it as UTF-8") from error
+    except OSError as error:
+        raise fault(path, 1, f"cannot be read: {error.strerror}") from error
 
 
 def header(path: Path, text: str, keys: Collection[str]) -> list[HeaderLine]:

@@ -1,6 +1,6 @@
 """The list of tables: what each is called, what describes it, and the names everything agrees on."""
 
-from pipeline.contracts import core, raw
+from pipeline.contracts import claims, core, raw
 from pipeline.contracts.columns import Table
 from pipeline.contracts.derived import (
     bar_events,
@@ -64,7 +64,15 @@ DERIVED: dict[str, type[Table]] = {
     "event_studies": studies.EventStudies,
 }
 
+# marts that the claims ledger writes; all other marts are SQL models
+CLAIMS: dict[str, type[Table]] = {
+    "marts.claims": claims.Claims,
+    "marts.claim_readings": claims.ClaimReadings,
+    "marts.claim_articles": claims.ClaimArticles,
+}
+
 CONTRACTS: dict[str, type[Table]] = {
     **{f"core.{name}": contract for name, contract in CORE.items()},
     **{f"derived.{name}": contract for name, contract in DERIVED.items()},
+    **CLAIMS,
 }

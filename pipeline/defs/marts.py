@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 import duckdb
@@ -41,7 +41,7 @@ def _mart(settings: Settings, model: Model) -> dg.AssetsDefinition:
     )
     def _asset(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         started = time.perf_counter()
-        with connected(warehouse, model) as con:
+        with connected(warehouse, model.inputs) as con:
             frame = run(model, con)
             broken = violations(model, con, frame)
         seconds = time.perf_counter() - started
@@ -71,12 +71,12 @@ def _mart(settings: Settings, model: Model) -> dg.AssetsDefinition:
     return _asset
 
 
-def connected(warehouse: Warehouse, model: Model) -> duckdb.DuckDBPyConnection:
-    """Open an empty in-memory database that holds the model's inputs, and nothing else, as views over Parquet."""
+def connected(warehouse: Warehouse, inputs: Iterable[str]) -> duckdb.DuckDBPyConnection:
+    """Open an empty in-memory database that holds the tables given, and nothing else, as views over Parquet."""
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
     con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    for name in model.inputs:
+    for name in inputs:
         con.execute(f"create schema if not exists {name.split('.')[0]}")
         con.execute(f"create view {name} as select * from {read_parquet(warehouse.path(name))}")
     return con

@@ -1,11 +1,10 @@
-"""Every SQL model against its YAML cases, in a database that holds only what the model says it reads.
+"""Every mart against its YAML cases, in a database that holds only what the model says it reads.
 
 A case is `tests/sql/<layer>.<model>/<the_rule_it_shows>.yaml` with `inputs` (rows per table, only the columns that
 matter) and `expect` (every row of the result in order, only the columns that matter). Tables have all the columns
 and types of their contracts; what a case does not give is NULL, a table it does not give is empty.
 """
 
-import datetime as dt
 import re
 from pathlib import Path
 
@@ -13,12 +12,13 @@ import duckdb
 import polars as pl
 import pytest
 import yaml
+from case_tables import comparable, fill
 
 from pipeline import sql_models
 from pipeline.tables import CONTRACTS
 
 MODELS = sql_models.load_models()
-CASES = sorted(Path(__file__).parent.glob("*/*.yaml"))
+CASES = sorted(Path(__file__).parent.glob("marts.*/*.yaml"))
 NAMES = [f"{path.parent.name}: {path.stem}" for path in CASES]
 
 
@@ -33,25 +33,9 @@ def run_case(model: sql_models.Model, rows: dict[str, list[dict]], models: dict[
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         for table in model.inputs:
-            connection.execute(f"create schema if not exists {table.split('.')[0]}")
-            connection.register("empty_input", empty(table, models))
-            connection.execute(f"create table {table} as from empty_input")
-            connection.unregister("empty_input")
-            for row in rows.get(table, []):
-                columns = ", ".join(f'"{column}"' for column in row)
-                marks = ", ".join("?" for _ in row)
-                connection.execute(f"insert into {table} ({columns}) values ({marks})", list(row.values()))
+            fill(connection, table, empty(table, models), rows.get(table, []))
         frame = sql_models.run(model, connection)
         return frame, sql_models.violations(model, connection, frame)
-
-
-def comparable(value: object, expected: object) -> object:
-    """Make a written instant an instant, and a number approximate."""
-    if isinstance(value, dt.datetime) and isinstance(expected, str):
-        return dt.datetime.fromisoformat(expected)
-    if isinstance(value, float) and isinstance(expected, int | float):
-        return pytest.approx(expected, rel=1e-9, abs=1e-9)
-    return expected
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["as_written", "rows_reversed"])

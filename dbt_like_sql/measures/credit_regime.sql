@@ -1,0 +1,28 @@
+-- measure: Regime of a credit spread as known at the instant: calm, watch or stress.
+-- parameter: measure choice(baa_monthly, baa, hy_oas) = baa_monthly | Spread of derived.credit_regime.
+-- parameter: max_age_days count = 100 | A spread published more days before the instant is out of date.
+-- value: Newest regime. [text]
+-- missing: a regime of {measure} published in the {max_age_days} days before {known_at}
+
+with newest as (
+    select observed_on, regime, level_pct, change_13w_bp, percentile, history_start
+    from derived.credit_regime
+    where
+        measure = $measure
+        and available_at <= $known_at
+        and available_at >= $known_at - to_days($max_age_days)
+    order by observed_on desc
+    limit 1
+)
+
+select
+    regime as value,
+    observed_on as as_of,
+    {
+        level_pct: level_pct,
+        change_13w_bp: change_13w_bp,
+        percentile: percentile,
+        history_start: history_start
+    } as evidence
+from (select 1) as one
+left join newest on true

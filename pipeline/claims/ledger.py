@@ -1,0 +1,174 @@
+"""The ledger: every reading of every claim, measured on a warehouse with what was known at its instant."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from pipeline.claims import verdicts
+from pipeline.claims.articles import Article, Question, Statement
+from pipeline.claims.knowledge import Warehouse, why_missing
+from pipeline.claims.measures import Value
+from pipeline.claims.measuring import MeasureError, as_json, days, measured
+from pipeline.claims.results import ArticleResult, ClaimResult, ReadingResult
+from pipeline.claims.verdicts import Finding, Measured
+from pipeline.contracts.claims import CONTRADICTED, INCONSISTENT, NOT_TESTABLE, OPINION, SUPPORTED
+
+
+def judged(articles: Iterable[Article], con: duckdb.DuckDBPyConnection) -> list[ArticleResult]:
+    """Measure and judge every claim of the articles on the tables `core.*` and `derived.*` of a connection."""
+    warehouse = Warehouse(con)
+    return [_article(article, warehouse) for article in articles]
+
+
+def _article(article: Article, warehouse: Warehouse) -> ArticleResult:
+    head = article.head
+    return ArticleResult(
+        article=article.id,
+        title=head.title,
+        publisher=head.publisher,
+        published_at=head.published_at.astimezone(dt.UTC),
+        note=head.note,
+        is_synthetic=head.is_synthetic,
+        results=tuple(
+            _claim(article, number, statement, warehouse) for number, statement in enumerate(article.statements, 1)
+        ),
+    )
+
+
+def _claim(article: Article, number: int, statement: Statement, warehouse: Warehouse) -> ClaimResult:
+    claim = statement.claim
+    results = tuple(
+        _reading(article, claim.id, place, question, warehouse) for place, question in enumerate(statement.questions, 1)
+    )
+    readings = [one for one in results if not one.is_arithmetic]
+    counts = Counter(one.verdict for one in readings)
+    verdict = verdicts.overall(
+        claim.kind, [one.verdict for one in readings], [one.verdict for one in results if one.is_arithmetic]
+    )
+    shown = _shown(verdict, results)
+    choices = [
+        (question.label, result.verdict, _choices(question))
+        for question, result in zip(statement.questions, results, strict=True)
+        if not question.is_arithmetic
+    ]
+    missing = dict.fromkeys(one.missing for one in readings if one.missing)
+    return ClaimResult(
+        claim_id=claim.id,
+        article=article.id,
+        claim_no=number,
+        claim=claim.claim,
+        kind=claim.kind,
+        verdict=verdict,
+        claimed=shown.claimed if shown else None,
+        measured=shown.measured if shown else None,
+        measured_value=shown.measured_value if shown else None,
+        unit=shown.unit if shown else None,
+        margin=shown.margin if shown else None,
+        margin_of=shown.margin_of if shown else None,
+        as_of=shown.as_of if shown else None,
+        decided_by=verdicts.decides(choices),
+        supported_under="; ".join(one.reading for one in readings if one.verdict == SUPPORTED) or None,
+        missing=claim.missing or "; ".join(missing) or None,
+        opinion=claim.opinion,
+        note=claim.note,
+        readings=len(readings),
+        readings_supported=counts[SUPPORTED],
+        readings_contradicted=counts[CONTRADICTED],
+        readings_not_testable=counts[NOT_TESTABLE],
+        results=results,
+    )
+
+
+def _shown(verdict: str, results: Sequence[ReadingResult]) -> ReadingResult | None:
+    """The reading that stands for its claim: the arithmetic check that fails, else the first that was tested."""
+    if verdict == INCONSISTENT:
+        return next(one for one in results if one.verdict == INCONSISTENT)
+    tested = [one for one in results if not one.is_arithmetic]
+    return next((one for one in tested if one.measured is not None), tested[0] if tested else None)
+
+
+def _choices(question: Question) -> dict[str, Value]:
+    if question.measure is None:
+        return {}
+    expected = verdicts.claimed(question.expect, question.measure.unit)
+    return {**question.values, "instant": question.instant, "measure": question.measure.name, "expected": expected}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes of asking a measure: the SQL that was run, its row, or what is missing, and how it compares."""
+
+    sql: str | None = None
+    measured: Measured | None = None
+    finding: Finding | None = None
+    missing: str | None = None
+
+
+def _answer(
+    question: Question, known_at: dt.datetime | None, session: dt.date | None, missing: str | None, warehouse: Warehouse
+) -> Answer:
+    if missing is not None or question.measure is None:
+        return Answer(missing=missing)
+    sql = question.measure.filled({**question.values, "known_at": known_at, "session": session})
+    try:
+        found = measured(question.measure, sql, known_at, warehouse.con)
+        if found.value is None:
+            return Answer(sql, found, missing=why_missing(question, known_at, session))
+        return Answer(sql, found, verdicts.find(question.expect, found) if question.expect else None)
+    except MeasureError as error:
+        return Answer(sql, missing=f"a measure that works: {error}")
+    except verdicts.MisfitError as error:
+        return Answer(sql, found, missing=f"a measure that fits what is expected: {error}")
+
+
+def _reading(article: Article, claim_id: str, number: int, question: Question, warehouse: Warehouse) -> ReadingResult:
+    published_at = article.head.published_at.astimezone(dt.UTC)
+    known_at = warehouse.known_at(question.instant, published_at)
+    session = warehouse.session(question, known_at)
+    missing = question.missing or warehouse.lacks(question, known_at, session, of_synthetic=article.head.is_synthetic)
+    answer = _answer(question, known_at, session, missing, warehouse)
+    measure, found, finding = question.measure, answer.measured, answer.finding
+    tested = found if answer.missing is None else None
+    seen = days(found) if found else []
+    return ReadingResult(
+        claim_id=claim_id,
+        reading_no=number,
+        reading=question.label,
+        is_arithmetic=question.is_arithmetic,
+        verdict=_verdict(question, answer),
+        claimed=verdicts.claimed(question.expect, measure.unit if measure else None) or None,
+        measured=verdicts.measured_words(question.expect, tested, measure) if tested and measure else None,
+        measured_value=_number(tested.value) if tested else None,
+        unit=measure.unit if measure else None,
+        margin=finding.margin if finding else None,
+        margin_of=finding.of if finding else None,
+        as_of=found.as_of if found else None,
+        evidence_from=min(seen, default=None),
+        evidence_to=max(seen, default=None),
+        evidence=as_json(found.evidence) if found else None,
+        missing=answer.missing,
+        measure=measure.name if measure else None,
+        parameters=as_json(question.values, decimals=None) if measure else None,
+        known_at=known_at,
+        is_hindsight=known_at is not None and known_at > published_at,
+        mixes_bases=question.mixes_bases,
+        sql=answer.sql,
+    )
+
+
+def _verdict(question: Question, answer: Answer) -> str:
+    if answer.missing is not None or answer.measured is None:
+        return NOT_TESTABLE
+    if answer.finding is None:
+        return OPINION
+    if answer.finding.holds:
+        return SUPPORTED
+    return INCONSISTENT if question.is_arithmetic else CONTRADICTED
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, bool | int | float) else None

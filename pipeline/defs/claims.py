@@ -1,0 +1,104 @@
+"""The claims ledger: judged once all tables that its measures read are there. It never stops a publication."""
+
+import time
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipeline.claims.ledger import judged
+from pipeline.claims.loading import Ledger
+from pipeline.claims.results import ArticleResult
+from pipeline.claims.tables import tables
+from pipeline.contracts.claims import CONTRADICTED, INCONSISTENT
+from pipeline.defs.marts import connected
+from pipeline.defs.warehouse import contract_metadata, key, preview
+from pipeline.settings import Settings
+from pipeline.tables import CLAIMS
+from pipeline.warehouse import Warehouse, described
+
+DOUBTFUL = (CONTRADICTED, INCONSISTENT)
+
+
+def claim_assets(settings: Settings, ledger: Ledger) -> dg.AssetsDefinition:
+    """Return the three tables of the ledger as one step, with a check for each article."""
+    claims = key(settings, "marts.claims")
+
+    @dg.multi_asset(
+        name=f"{settings.source}_claims",
+        specs=[
+            dg.AssetSpec(
+                key(settings, name),
+                deps=[key(settings, one) for one in ledger.inputs],
+                group_name="marts",
+                kinds={"sql", "duckdb", "parquet"},
+                description=described(contract),
+                metadata=contract_metadata(contract),
+            )
+            for name, contract in CLAIMS.items()
+        ],
+        check_specs=[
+            *(
+                dg.AssetCheckSpec(
+                    _check_name(article.slug),
+                    asset=claims,
+                    description=f"{article.head.title} ({article.head.publisher}): no claim is contradicted or "
+                    "inconsistent.",
+                )
+                for article in ledger.articles
+            ),
+            dg.AssetCheckSpec("files_are_right", asset=claims, description="Every claim and measure can be read."),
+        ],
+    )
+    def claims_and_readings(
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        started = time.perf_counter()
+        with connected(warehouse, ledger.inputs) as con:
+            results = judged(ledger.articles, con)
+        seconds = time.perf_counter() - started
+        warehouse.note("warnings", "marts.claims", dict.fromkeys(ledger.faults, 1))
+        for name, frame in tables(results).items():
+            stats = warehouse.write(name, frame, transform_seconds=seconds if name == "marts.claims" else 0.0)
+            yield dg.MaterializeResult(
+                asset_key=key(settings, name),
+                metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},
+            )
+        for article, result in zip(ledger.articles, results, strict=True):
+            yield _checked(claims, result, article.slug)
+        yield dg.AssetCheckResult(
+            check_name="files_are_right",
+            asset_key=claims,
+            passed=not ledger.faults,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"faults": list(ledger.faults)},
+        )
+
+    return claims_and_readings
+
+
+def _check_name(slug: str) -> str:
+    return f"article_{slug}"
+
+
+def _checked(claims: dg.AssetKey, article: ArticleResult, slug: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=_check_name(slug),
+        asset_key=claims,
+        passed=not any(article.counts[verdict] for verdict in DOUBTFUL),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "published_at": article.published_at.isoformat(),
+            **article.counts,
+            "claims": dg.MetadataValue.md(_table(article)),
+        },
+    )
+
+
+def _table(article: ArticleResult) -> str:
+    """The article's claims as a Markdown table."""
+    rows = [
+        (one.verdict, one.claim_id, one.claim, one.measured or one.missing or one.opinion or "", one.claimed or "")
+        for one in article.results
+    ]
+    lines = [("verdict", "id", "claim", "measured", "claimed"), ("---",) * 5, *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
