@@ -1,6 +1,7 @@
 """The commands `rotation claims ...`: the ledger as published, one claim in full, a file of one's own, a template."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -195,6 +196,12 @@ def _print_article(article: ArticleResult) -> None:
         f"{article.published_at:%Y-%m-%d %H:%M} UTC){synthetic}",
         highlight=False,
     )
+    if len(article.results) > 1 and set(article.counts) == {"not_testable"}:
+        [(missing, _)] = Counter(claim.missing for claim in article.results).most_common(1)
+        out.print(
+            f"none of {len(article.results)} claims is testable; missing: {escape(missing or '')}", highlight=False
+        )
+        return
     table = Table("verdict", "claim", "measured against claimed", box=None, pad_edge=False, header_style="bold")
     for claim in article.results:
         table.add_row(
@@ -209,7 +216,7 @@ def _print_article(article: ArticleResult) -> None:
 def _against(claim: ClaimResult) -> str:
     """Measured against claimed, and what decides; or what is missing."""
     said = f"{claim.measured} against {claim.claimed}" if claim.measured and claim.claimed else claim.measured
-    parts = [said, claim.decided_by] if said else [claim.opinion or (claim.missing and f"missing: {claim.missing}")]
+    parts = [said, claim.decided_by] if said else [f"missing: {claim.missing}" if claim.missing else claim.opinion]
     return "; ".join(part for part in parts if part)
 
 

@@ -76,10 +76,12 @@ class Warehouse:
         self, question: Question, known_at: dt.datetime | None, session: dt.date | None, *, of_synthetic: bool
     ) -> str | None:
         """Which data are missing for a reading of an article about synthetic data or not; None: it can be measured."""
-        if question.measure is None or not question.measure.inputs:
-            return None  # arithmetic needs no data
+        if question.measure is None:
+            return None
         if of_synthetic != self.is_synthetic:
             return NOT_SYNTHETIC if of_synthetic else SYNTHETIC
+        if not question.measure.inputs:
+            return None  # arithmetic needs no data
         if known_at is None:
             return f"a session on {(question.instant or '').split()[0]}: there was none"
         if session is None:

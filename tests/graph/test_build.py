@@ -621,7 +621,9 @@ def test_a_replay_equals_the_build_cut_off_at_its_date(copied: Path) -> None:
 # the sample
 
 
-def test_everything_of_the_sample_says_synthetic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Build five symbols of the sample: those with planted events, and what they are compared with."""
     whole = sample.generate
     kept = ["XSML", "XLRG", "XTEC", "XGRW", "XSVA"]
 
@@ -629,9 +631,45 @@ def test_everything_of_the_sample_says_synthetic(tmp_path: Path, monkeypatch: py
         batch = whole(**how)
         return type(batch)(**{**vars(batch), "prices": batch.prices.filter(pl.col("symbol").is_in(kept))})
 
-    monkeypatch.setattr(sample, "generate", five)
-    root = build(tmp_path, source="sample", captured_at=None)
-    catalogue = root / CATALOGUE
+    home = tmp_path_factory.mktemp("sample")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home / ".dagster"))
+        patch.setattr(sample, "generate", five)
+        yield build(home, source="sample", captured_at=None)
+
+
+def test_the_claims_about_planted_events_have_the_verdicts_that_were_planted(sample_root: Path) -> None:
+    verdicts = dict(
+        ask(sample_root / CATALOGUE, "select claim_id, verdict from marts.claims where article = 'planted'")
+    )
+    assert verdicts == {
+        "planted-streak": "supported",
+        "planted-largest": "contradicted",  # 2.6 %, not 3
+        "planted-five": "supported_only_under",  # at the close of the fifth day, not of the fourth
+        "planted-record": "supported",
+        "planted-gap": "supported",
+        "planted-widest": "supported",
+        "planted-inverted": "supported",
+        "planted-unemployment": "supported_only_under",  # as first published, not as revised
+        "planted-sigma": "inconsistent",  # one sigma is the 84th percentile
+        "planted-weights": "not_testable",
+        "planted-outlook": "opinion",
+    }
+    decided = ask(
+        sample_root / CATALOGUE, "select decided_by from marts.claims where claim_id = 'planted-unemployment'"
+    )
+    assert decided == [("true as first published, false as revised since",)]
+
+
+def test_nothing_of_the_five_articles_is_judged_on_made_up_prices(sample_root: Path) -> None:
+    counted = "select article, claims, not_testable from marts.claim_articles where not is_synthetic order by 1"
+    rows = ask(sample_root / CATALOGUE, counted)
+    assert [article for article, _, _ in rows] == ["a0", "a1", "a2", "a3", "a4"]
+    assert all(claims == not_testable for _, claims, not_testable in rows)
+
+
+def test_everything_of_the_sample_says_synthetic(sample_root: Path) -> None:
+    root, catalogue = sample_root, sample_root / CATALOGUE
     unmarked = "schema_name <> 'meta' and not starts_with(comment, 'SYNTHETIC DATA')"
     assert ask(catalogue, f"select table_name from duckdb_tables() where {unmarked}") == []
     for name in ("meta.tables", "meta.builds", "core.instruments", "core.series"):
