@@ -1,13 +1,13 @@
 -- measure: Return over a number of sessions and since when there was none as high, or as low.
 -- parameter: symbol symbol | Fund or index.
 -- parameter: basis choice(price, total) = price | price: split-adjusted close; total: with dividends.
--- parameter: sessions count | How many sessions.
+-- parameter: sessions window | How many sessions.
 -- parameter: direction choice(high, low) = high | high: the best since; low: the worst since.
 -- parameter: next_day_pct number = none | A quoted move of the session after the last close known: the return then ends
 --     with it.
--- parameter: level_pct number = none | A return to look for instead of the measured one, such as the "more than 9 %" of
---     a text.
--- value: Return, or the level asked for. [pct]
+-- parameter: level_pct number = none | A return, such as the "more than 9 %" of a text: since_date and since_pct are
+--     then of the last one as high, or as low, as this.
+-- value: Return, whatever the level. [pct]
 -- missing: closes of {symbol} ({basis}) on {session} and {sessions} sessions before
 
 with closes as (
@@ -39,24 +39,25 @@ moves as (
 ),
 
 asked as (
-    select bar, base_date, coalesce($level_pct, pct) as pct
+    select bar, base_date, pct, coalesce($level_pct, pct) as sought_pct
     from moves
     where session_date is not distinct from case when $next_day_pct is null then $session end
 ),
 
--- a window that overlaps the one asked about is part of the same move
+-- a window that overlaps the one asked about is part of the same move; 1e-7 of percent is 1e-9 of a fraction
 earlier as (
     select max_by({session_date: moves.session_date, pct: moves.pct}, moves.bar) as found
     from moves, asked
     where
         moves.bar <= asked.bar - $sessions
-        and case $direction when 'high' then moves.pct - asked.pct else asked.pct - moves.pct end >= -1e-7
+        and case $direction when 'high' then moves.pct - sought_pct else sought_pct - moves.pct end >= -1e-7
 )
 
 select
     asked.pct as value,
     case when asked.pct is not null then $session end as as_of,
     {
+        level_pct: $level_pct,
         since_date: found.session_date,
         since_pct: found.pct,
         base_date: asked.base_date,

@@ -1,8 +1,7 @@
 -- measure: Regime of a credit spread as known at the instant: calm, watch or stress.
 -- parameter: measure choice(baa_monthly, baa, hy_oas) = baa_monthly | Spread of derived.credit_regime.
--- parameter: max_age_days count = 100 | A spread published more days before the instant is out of date.
--- value: Newest regime. [text]
--- missing: a regime of {measure} published in the {max_age_days} days before {known_at}
+-- value: Newest regime, published at most 100 days before. [text]
+-- missing: a regime of {measure} published in the 100 days before {known_at}
 
 with newest as (
     select observed_on, regime, level_pct, change_13w_bp, percentile, history_start
@@ -10,7 +9,7 @@ with newest as (
     where
         measure = $measure
         and available_at <= $known_at
-        and available_at >= $known_at - to_days($max_age_days)
+        and available_at >= $known_at - to_days(100)
     order by observed_on desc
     limit 1
 )
@@ -21,7 +20,7 @@ select
     {
         level_pct: level_pct,
         change_13w_bp: change_13w_bp,
-        percentile: percentile,
+        percentile_pct: 100 * percentile,
         history_start: history_start
     } as evidence
 from (select 1) as one

@@ -13,9 +13,13 @@ with levels as (
     where symbol = $symbol and session_date <= $session
 ),
 
+-- of equal closes the latest is the peak; within 1e-9 is equal
 peaks as (
-    select max(level) as peak, max_by(session_date, {level: level, day: session_date}) as peak_date
+    select max(highest.level) as peak, max(session_date) as peak_date
     from levels
+    inner join (
+        select max(level) as level from levels where session_date between $peak_from and $peak_to
+    ) as highest on levels.level >= highest.level * (1 - 1e-9)
     where session_date between $peak_from and $peak_to
 ),
 

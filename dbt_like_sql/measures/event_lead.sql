@@ -1,9 +1,9 @@
 -- measure: How long before an event the lowest close around it came: the median over the events known at the instant.
 -- parameter: event_type text | Type of derived.event_studies.
 -- parameter: symbol symbol | Fund or index.
--- parameter: days_around count = 365 | Calendar days before and after the event among which the low is sought.
+-- parameter: days_around window = 365 | Calendar days before and after the event among which the low is sought.
 -- value: Calendar days from the low to the event; negative where the low came after it. [count]
--- missing: {event_type} events known by {known_at} with closes of {symbol} for {days_around} days before and after
+-- missing: {event_type} events known by {session} with closes of {symbol} for {days_around} days before and after
 
 with events as (
     select
@@ -12,7 +12,7 @@ with events as (
         event_date + $days_around::int as window_end
     from derived.event_studies
     where event_type = $event_type and symbol = $symbol and benchmark is null and "offset" = 0
-        and known_at <= $known_at
+        and known_on <= $session
 ),
 
 bars as (

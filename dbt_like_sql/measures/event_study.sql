@@ -3,7 +3,6 @@
 -- parameter: symbol symbol | Fund or index.
 -- parameter: benchmark symbol = none | Return less that of this one; none: the symbol alone.
 -- parameter: offset number | Session to which the return runs; 0 is the first close that knew of the event.
--- parameter: detail text = none | Only events with this detail.
 -- value: Mean return. [pct]
 -- missing: {event_type} events of {symbol} known by {session} with prices at session {offset}
 
@@ -18,7 +17,6 @@ with events as (
     from derived.event_studies
     where event_type = $event_type and symbol = $symbol and benchmark is not distinct from $benchmark
         and "offset" = $offset and known_on <= $session
-        and detail is not distinct from coalesce($detail, detail)
 )
 
 select

@@ -2,11 +2,12 @@
 -- parameter: figure choice(distance_sma50_sd, rsi_14) | Column of derived.trend.
 -- parameter: symbol symbol | Fund or index.
 -- parameter: start date | First day of the symbol's own dates.
--- parameter: end date = none | Last day of them; none: the last session.
+-- parameter: end date = none | Last day of them, which must be over; none: the last session.
 -- parameter: among choice(funds, own) = funds | funds: values of all configured funds; own: of the symbol alone.
 -- parameter: groups text = none | Groups of funds (core.instruments) that count, such as size or size,style; none: all.
 -- value: Rank; 1: no session was higher. [count]
--- missing: {figure} of {symbol} from {start} to {end}
+-- missing: {figure} of {symbol} from {start} to {end}, days that are over, or of anything to rank it with (groups:
+--     {groups})
 
 with figures as (
     select symbol, session_date, case $figure when 'rsi_14' then rsi_14 else distance_sma50_sd end as figure
@@ -18,7 +19,8 @@ reached as (
     select max(figure) as figure, min_by(session_date, {highest: -figure, day: session_date}) as session_date
     from figures
     where symbol = $symbol and session_date >= $start and session_date <= coalesce($end, $session)
-    having max(figure) is not null
+    -- days that are over, or that end with a figure of the last session
+    having coalesce($end, $session) < $session or max(figures.session_date) = coalesce($end, $session)
 ),
 
 counted as (
@@ -47,7 +49,10 @@ highest as (
 )
 
 select
-    case when reached.figure is not null then 1 + (select count(*) from higher) end as value,
+    case
+        when reached.figure is not null and exists (from figures semi join counted using (symbol))
+            then 1 + (select count(*) from higher)
+    end as value,
     reached.session_date as as_of,
     {
         figure: reached.figure,

@@ -5,6 +5,7 @@
 -- value: Closes at or above the level; 0: none yet. [count]
 -- missing: closes of {symbol} as traded, from {start} to {session}
 
+-- a quoted level is equal to a price within 1e-5
 with closes as (
     select
         session_date,

@@ -1,16 +1,15 @@
 -- measure: Probability that the fed funds target is lower after a meeting than on the day of the quote, from futures.
--- parameter: meeting text | Day of the decision, such as 2024-09-18; it may lie ahead of the instant.
--- parameter: max_age_days count = 5 | Quotes more days older than the last session are out of date.
--- value: Probability. [pct]
--- missing: settlements of 30-day fed funds futures for the meeting of {meeting}, from the {max_age_days} days up to
---     {session}: none were captured
+-- parameter: meeting ahead | Day of the decision.
+-- value: Probability, by settlements at most 5 days old. [pct]
+-- missing: settlements of 30-day fed funds futures for the meeting of {meeting}, from the 5 days up to {session}: none
+--     were captured
 
 with quotes as (
     select *
     from derived.fomc_odds
     where
-        meeting_date = try_cast($meeting as date)
-        and quoted_on between $session - $max_age_days and $session
+        meeting_date = $meeting
+        and quoted_on between $session - 5 and $session
 ),
 
 newest as (

@@ -24,6 +24,7 @@ widest as (
     limit 1
 ),
 
+-- 1e-9 of a logarithm is 1e-9 of its ratio
 earlier as (
     select
         max(ratios.session_date) filter (
@@ -45,7 +46,7 @@ select
         widest_since: since,
         history_start: history_start,
         -- the average rank less one half, over the count
-        percentile: (lower_ratios + equal_ratios / 2) / nullif(earlier.ratios, 0)
+        percentile_pct: 100 * (lower_ratios + equal_ratios / 2) / nullif(earlier.ratios, 0)
     } as evidence
 from (select $session as day) as reading
 left join widest on true

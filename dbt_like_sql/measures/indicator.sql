@@ -1,4 +1,5 @@
--- measure: A macro indicator: the newest value known at the instant, or that of one observation.
+-- measure: A macro indicator: the newest value known at the instant, or that of one observation. Its year_ago is the
+--     value of the same day a year before, of weekly observations that of 364 days before; NULL where there is none.
 -- parameter: indicator indicator | Indicator of derived.macro_indicators; its unit is in the evidence.
 -- parameter: vintage choice(realtime, latest) = realtime | realtime: as first known; latest: revised, known from the
 --     newest capture on.
@@ -6,8 +7,7 @@
 -- parameter: max_age_days count = 100 | Without observed_on, a value published more days before the instant is out of
 --     date.
 -- value: Value of the indicator. [as served]
--- missing: a {vintage} value of {indicator} known by {known_at} (observation {observed_on}; none: one published in the
---     {max_age_days} days before)
+-- missing: a {vintage} value of {indicator} (observation: {observed_on}) known by {known_at}
 
 with known as (
     select
@@ -23,11 +23,9 @@ with known as (
         indicator = $indicator
         and vintage = $vintage
         and value is not null
+        and available_at <= $known_at
         -- available_at of a latest row is often the instant of its first print, not of its revision
-        and case $vintage
-            when 'realtime' then available_at <= $known_at
-            else (select max(captured_at) from core.macro_latest) <= $known_at
-        end
+        and ($vintage = 'realtime' or (select max(captured_at) from core.macro_latest) <= $known_at)
     window
         earlier as (order by observed_on),
         twelve_before as (order by observed_on rows between 12 preceding and 1 preceding)
@@ -42,12 +40,13 @@ asked as (
 ),
 
 year_before as (
-    -- of weeks and days the newest that had ended by then
-    select max_by(known.value, known.observed_on) as value
+    select known.observed_on, known.value
     from known
     inner join asked
-        on known.observed_on between asked.observed_on - interval 1 year - interval 6 days
-            and asked.observed_on - interval 1 year
+        on known.observed_on = case (select median(observed_on - previous_on) from known)
+            when 7 then asked.observed_on - 364
+            else asked.observed_on - interval 1 year
+        end
 )
 
 select
@@ -60,6 +59,7 @@ select
         previous_on: asked.previous_on,
         previous: asked.previous,
         change: asked.value - asked.previous,
+        year_ago_on: year_before.observed_on,
         year_ago: year_before.value,
         change_year: asked.value - year_before.value,
         mean_12: asked.mean_12,

@@ -1,6 +1,6 @@
 -- measure: Largest rise from the low of a session to the high of a later one, within the last sessions up to a date.
 -- parameter: symbol symbol | Fund or index.
--- parameter: sessions count | How many sessions, that of the low and that of the high included.
+-- parameter: sessions window | How many sessions, that of the low and that of the high included.
 -- parameter: date date = none | Last of the sessions; none: the last session.
 -- value: High over low, less 1. [pct]
 -- missing: lows and highs of {symbol} on the {sessions} sessions up to {date}

@@ -1,4 +1,5 @@
--- measure: Share of a normal distribution that lies below a number of standard deviations (Simpson's rule, 2,000 steps).
+-- measure: Share of a normal distribution that lies below a number of standard deviations (Simpson's rule, 2,000
+--     steps).
 -- parameter: sigma number | Standard deviations from the mean.
 -- value: Percentile of the standard normal distribution. [pct]
 -- missing: nothing

@@ -2,7 +2,7 @@
 -- parameter: symbol symbol | Fund or index.
 -- parameter: basis choice(close, high) = close | close: closes against closes; high: highest prices of the session
 --     against such; split-adjusted.
--- value: Whether it is the highest so far; a tie is no record. [flag]
+-- value: Whether it is the highest so far; a tie, within 1e-9, is no record. [flag]
 -- missing: a price ({basis}) of {symbol} on {session} and one before
 
 with bars as (

@@ -1,6 +1,6 @@
 -- measure: Width of the range of the last closes, and how it ranks among all widths before.
 -- parameter: symbol symbol | Fund or index.
--- parameter: sessions count = 60 | Closes in the range, the last one included.
+-- parameter: sessions window = 60 | Closes in the range, the last one included.
 -- value: Highest close over the lowest, less 1. [pct]
 -- missing: {sessions} closes of {symbol} up to {session}
 
@@ -31,11 +31,11 @@ newest as (
     where session_date = $session
 ),
 
--- of equal closes the latest
+-- of equal closes the latest; within 1e-9 is equal
 extremes as (
     select
-        max(ranges.session_date) filter (ranges.close = newest.highest) as highest_on,
-        max(ranges.session_date) filter (ranges.close = newest.lowest) as lowest_on
+        max(ranges.session_date) filter (ranges.close >= newest.highest * (1 - 1e-9)) as highest_on,
+        max(ranges.session_date) filter (ranges.close <= newest.lowest * (1 + 1e-9)) as lowest_on
     from ranges, newest
     where ranges.session_date >= newest.begins_on
 ),
@@ -60,7 +60,7 @@ select
         lowest_on: lowest_on,
         close: close,
         -- the average rank less one half, over the count
-        percentile: (narrower + equally_wide / 2) / nullif(ranked.widths, 0),
+        percentile_pct: 100 * (narrower + equally_wide / 2) / nullif(ranked.widths, 0),
         median_pct: median_pct,
         history_start: (select min(session_date) from widths)
     } as evidence

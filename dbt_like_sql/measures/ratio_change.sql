@@ -3,7 +3,7 @@
 -- parameter: basis choice(price, total) = price | price: split-adjusted close; total: with dividends.
 -- parameter: benchmark symbol | Fund or index below the line.
 -- parameter: benchmark_basis choice(price, total) = price | The same for the benchmark.
--- parameter: sessions count | How many sessions that both traded.
+-- parameter: sessions window | How many sessions that both traded.
 -- parameter: date date = none | Last session; none: the last one known.
 -- value: Change of the ratio. [pct]
 -- missing: closes of {symbol} ({basis}) and {benchmark} ({benchmark_basis}) on {date} and

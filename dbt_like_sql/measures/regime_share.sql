@@ -6,7 +6,7 @@
 --     leading: it did better than the benchmark.
 -- parameter: start date = none | First session counted; none: all history.
 -- value: Share of the sessions with a regime. [pct]
--- missing: 63-session returns of {symbol} and {benchmark} ({basis}) by {session}
+-- missing: 63-session returns of {symbol} and {benchmark} ({basis}) on {session}
 
 with sessions as (
     select session_date, regime_63d as regime
@@ -16,8 +16,8 @@ with sessions as (
 )
 
 select
-    100 * avg((regime = $regime)::int) as value,
-    max(session_date) as as_of,
+    case when max(session_date) = $session then 100 * avg((regime = $regime)::int) end as value,
+    case when max(session_date) = $session then $session end as as_of,
     {
         first_session: min(session_date),
         last_session: max(session_date),

@@ -2,12 +2,11 @@
 --     session.
 -- parameter: symbol symbol | Fund or index.
 -- parameter: basis choice(price, total) = price | price: split-adjusted close; total: with dividends.
--- parameter: sessions count | Length of the return.
+-- parameter: sessions window | Length of the return.
 -- parameter: date date = none | Last session of the return; none: the last session.
--- parameter: history count = 252 | So many returns must have been before it.
 -- value: Distance from the mean of all returns before, in their sample standard deviation; the evidence has the
 --     percentile. [sd]
--- missing: a return of {symbol} ({basis}) over {sessions} sessions on {date}, and {history} before it
+-- missing: a return of {symbol} ({basis}) over {sessions} sessions on {date}, and 252 before it
 
 with moves as (
     select
@@ -40,7 +39,7 @@ history as (
     from moves
     cross join newest
     group by newest.move
-    having count(*) > $history
+    having count(*) > 252
 ),
 
 as_large as (

@@ -2,7 +2,7 @@
 --     as revised.
 -- parameter: series series | Series of core.macro_releases.
 -- parameter: observed_on date | First day of the newer observation.
--- parameter: months count = 12 | Calendar months between the two.
+-- parameter: months window = 12 | Calendar months between the two.
 -- value: Newer observation over the older, less 1. [pct]
 -- missing: {series} of {observed_on} and of {months} months before, known by {known_at}
 

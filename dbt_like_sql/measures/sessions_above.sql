@@ -28,8 +28,19 @@ with figures as (
 ),
 
 compared as (
-    select *, figure >= line - 1e-9 * abs(line) as is_above
+    select
+        *,
+        figure >= line - 1e-9 * abs(line) as is_above,
+        count(*) filter (is_above is not true) over (order by session_date) as breaks
     from figures
+),
+
+-- sessions in a row have as many breaks before them
+runs as (
+    select count(*) as sessions
+    from compared
+    where is_above and session_date >= $start
+    group by breaks
 )
 
 select
@@ -40,6 +51,7 @@ select
     case when max(session_date) = $session then $session end as as_of,
     {
         sessions: count(*) filter (session_date >= $start),
+        longest_run: coalesce((select max(runs.sessions) from runs), 0),
         last_above: max(session_date) filter (is_above),
         figure: any_value(figure) filter (session_date = $session),
         line: any_value(line) filter (session_date = $session)

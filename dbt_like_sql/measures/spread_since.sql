@@ -3,10 +3,11 @@
 -- parameter: basis choice(price, total) = price | price: split-adjusted close; total: with dividends.
 -- parameter: benchmark symbol | Fund or index to compare with.
 -- parameter: benchmark_basis choice(price, total) = price | As basis, of the benchmark.
--- parameter: sessions count = 1 | How many sessions that both traded.
+-- parameter: sessions window = 1 | How many sessions that both traded.
 -- parameter: direction choice(high, low) = high | high: since when as far ahead; low: since when as far behind.
--- parameter: level_pp number = none | A difference to look for instead of the measured one, such as a quoted one.
--- value: Difference of the two returns, or the level asked for. [pp]
+-- parameter: level_pp number = none | A difference, such as one that a text quotes: since_date is then of the last one
+--     as far ahead, or as far behind, as this.
+-- value: Difference of the two returns, whatever the level. [pp]
 -- missing: closes of {symbol} ({basis}) and {benchmark} ({benchmark_basis}) on {session} and {sessions} sessions before
 
 with common as (
@@ -40,7 +41,7 @@ spreads as (
 ),
 
 newest as (
-    select * replace (coalesce($level_pp, spread_pp) as spread_pp) from spreads where session_date = $session
+    select *, coalesce($level_pp, spread_pp) as sought_pp from spreads where session_date = $session
 ),
 
 -- overlapping windows of the same move do not count, and a tie ends the record
@@ -49,8 +50,8 @@ past as (
         max(spreads.session_date) filter (
             where newest.row_no - spreads.row_no >= $sessions
                 and case $direction
-                    when 'high' then spreads.spread_pp >= newest.spread_pp - 1e-9
-                    else spreads.spread_pp <= newest.spread_pp + 1e-9
+                    when 'high' then spreads.spread_pp >= newest.sought_pp - 1e-9
+                    else spreads.spread_pp <= newest.sought_pp + 1e-9
                 end
         ) as since_date,
         min(spreads.session_date) filter (where spreads.spread_pp is not null) as history_start
@@ -62,6 +63,7 @@ select
     spread_pp as value,
     session_date as as_of,
     {
+        level_pp: $level_pp,
         since_date: since_date,
         history_start: history_start,
         base_date: base_date,

@@ -4,11 +4,11 @@
 -- parameter: basis choice(price, total) = price | price: split-adjusted close; total: with dividends.
 -- parameter: rule text = up_1pct | Rule of derived.streak_events: up, down, up_1pct, down_1pct or one of the
 --     configuration.
--- parameter: allowed_misses count = 0 | Sessions inside the run on which the rule did not hold: 0 or 1.
--- parameter: most_sessions count = none | Runs of more sessions do not count; none: they do.
+-- parameter: allowed_misses choice(0, 1) = 0 | Sessions inside the run on which the rule did not hold.
+-- parameter: most_sessions window = none | Runs of more sessions do not count; none: they do.
 -- parameter: start date | Runs that began before do not count.
 -- value: Hits; 0 where there is no such run of two or more. [count]
--- missing: a bar of {symbol} on {session}
+-- missing: a bar of {symbol} on {session}, or any run at all by {rule}: is there such a rule?
 
 with longest as (
     select start_date, end_date, hits, sessions, cum_return, max_ret_1d, min_ret_1d, confirmed_on
@@ -23,10 +23,18 @@ with longest as (
         and sessions <= coalesce($most_sessions, sessions)
     order by hits desc, sessions, start_date
     limit 1
+),
+
+-- without a run of any symbol there is no such rule
+rules as (
+    select exists (
+        from derived.streak_events
+        where rule = $rule and allowed_misses = $allowed_misses and confirmed_on <= $session
+    ) as is_rule
 )
 
 select
-    case when bar.session_date is not null then coalesce(longest.hits, 0) end as value,
+    case when bar.session_date is not null and is_rule then coalesce(longest.hits, 0) end as value,
     bar.session_date as as_of,
     {
         start_date: longest.start_date,
@@ -37,6 +45,6 @@ select
         min_ret_1d_pct: 100 * longest.min_ret_1d,
         confirmed_on: longest.confirmed_on
     } as evidence
-from (select $session as day) as asked
+from (select $session as day, is_rule from rules) as asked
 left join core.prices as bar on bar.symbol = $symbol and bar.session_date = asked.day
 left join longest on bar.session_date is not null

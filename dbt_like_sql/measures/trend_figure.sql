@@ -1,8 +1,8 @@
 -- measure: Where a close stands against its own past: one figure of derived.trend.
 -- parameter: symbol symbol | Fund or index.
 -- parameter: figure choice(rsi_14, bollinger_pct_b, distance_sma50_sd, momentum_200, momentum_200_sma50, leadership,
---     high_252_distance_pct, atr_14_pct, relative_volume_50, closes_above_sma50) | Which; see docs/definitions.md.
--- value: The figure. [points]
+--     high_252_distance_pct, atr_14_pct, relative_volume_50) | Which; see docs/definitions.md.
+-- value: The figure; its unit is in the evidence. [as served]
 -- missing: {figure} of {symbol} on {session}
 
 with newest as (
@@ -20,10 +20,16 @@ select
         when 'high_252_distance_pct' then 100 * high_252_distance
         when 'atr_14_pct' then atr_14_pct
         when 'relative_volume_50' then relative_volume_50
-        when 'closes_above_sma50' then closes_above_sma50
     end as value,
     session_date as as_of,
     {
+        unit: case $figure
+            when 'rsi_14' then 'points'
+            when 'bollinger_pct_b' then 'fraction'
+            when 'distance_sma50_sd' then 'sd'
+            when 'relative_volume_50' then 'ratio'
+            else 'pct'
+        end,
         rsi_14: rsi_14,
         distance_sma50_sd: distance_sma50_sd,
         bollinger_pct_b: bollinger_pct_b,

@@ -9,31 +9,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator, model_validator
 
 import pipeline
-from pipeline.claims.measures import Measure, Value
-from pipeline.contracts.claims import KINDS, OPINION
+from pipeline.claims.measures import TRUTH, Measure, Value, iso_date
+from pipeline.claims.results import KINDS, OPINION
 from pipeline.errors import FileError
 from pipeline.yaml_files import Entry, compose, line_of, validated
 
 CLAIMS_DIR = Path(pipeline.__file__).parent.parent / "dbt_like_sql" / "claims"
 SAMPLE_DIR = CLAIMS_DIR / "sample"
 NOW = "now"
+WORDS = ("date", "text", "flag")  # units of values that are no figures
 
 _CLOSE = re.compile(r"(\d{4}-\d{2}-\d{2}) close")
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
-Text = Annotated[str, Field(min_length=1)]
-Word = Annotated[str, Field(min_length=1)]
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 
 def _iso_date(given: Any) -> Any:
     """YAML's 2024 must not become a number of seconds."""
-    if isinstance(given, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
-        raise ValueError(f"'{given}' is no date; write it as 2024-07-16")
-    return given
+    return iso_date(given) if isinstance(given, str) else given
 
 
 def _iso_instant(given: Any) -> Any:
@@ -47,6 +42,20 @@ Day = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 def _listed(given: Any) -> Any:
     return given if isinstance(given, list | tuple) else [given]
+
+
+def _one_line(given: Any) -> Any:
+    return " ".join(given.split()) if isinstance(given, str) else given
+
+
+def _id(text: str) -> str:
+    if not ID.fullmatch(text):
+        raise ValueError(f"'{text}': write an id in small letters, digits, - and _, 60 at most")
+    return text
+
+
+Id = Annotated[str, AfterValidator(_id)]
+Text = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
 
 
 class Condition(Entry):
@@ -66,7 +75,7 @@ class Condition(Entry):
     first: Day | None = Field(default=None, alias="from")
     last: Day | None = Field(default=None, alias="to")
     rank: Annotated[int, Field(ge=1)] | None = None
-    one_of: Annotated[tuple[Word, ...], BeforeValidator(_listed)] | None = Field(default=None, alias="is")
+    one_of: Annotated[tuple[Text, ...], BeforeValidator(_listed)] | None = Field(default=None, alias="is")
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
@@ -100,11 +109,13 @@ class Reading(Entry):
     reading: its name, for people.
     instant: when the reader knew; `2024-07-16 close`, an instant with its offset, or `now` (with hindsight). Default:
         the article's.
+    part: of a claim that says two things, the one that this reading is about; every part has to hold.
     missing: the data that nobody has given us; the reading is then not testable.
     mixes_bases: TRUE where it compares unlike things, as people do (a fund's total return with a price index).
     """
 
     reading: Text
+    part: Text | None = None
     measure: str | None = None
     parameters: dict[str, str] = Field(default_factory=dict)
     instant: str | None = None
@@ -114,7 +125,7 @@ class Reading(Entry):
 
     @field_validator("instant")
     @classmethod
-    def _is_an_instant(cls, text: str | None, _: ValidationInfo) -> str | None:
+    def _is_an_instant(cls, text: str | None) -> str | None:
         if text is not None and text != NOW:
             parse_instant(text)
         return text
@@ -127,7 +138,7 @@ class Claim(Entry):
     opinion: the part that is a forecast, a motive or a cause, and is not judged.
     """
 
-    id: Slug
+    id: Id
     claim: Text
     kind: str
     measure: str | None = None
@@ -153,8 +164,10 @@ class Claim(Entry):
             raise ValueError("an opinion needs the field 'opinion': what it is, a forecast, a motive or a cause")
         if measured and self.missing:
             raise ValueError("'missing' goes with a claim that has no measure; a reading may have its own")
-        if not measured and not self.missing and self.kind != OPINION:
+        if not measured and not self.arithmetic and not self.missing and self.kind != OPINION:
             raise ValueError("give a measure, or say under 'missing' which data are")
+        if any(one.part for one in self.readings) and not all(one.part for one in self.readings):
+            raise ValueError("either every reading has a part or none")
         names = [one.reading for one in (*self.readings, *self.arithmetic)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two readings are called '{twice[0]}'")
@@ -179,6 +192,7 @@ class Question:
     """A reading, complete: which measure is asked, with which values, at which instant, and what is expected."""
 
     label: str
+    part: str | None
     is_arithmetic: bool
     measure: Measure | None
     values: Mapping[str, Value]
@@ -256,7 +270,7 @@ def load_article(path: Path, measures: Mapping[str, Measure]) -> tuple[Article |
         The article, None where the file as a whole cannot be read, and the faults: file, line, field and what to do.
     """
     try:
-        if not _ID.fullmatch(path.stem):
+        if not ID.fullmatch(path.stem):
             raise FileError(f"{path}: name the file in small letters, digits, - and _: it is the article's id")
         root = compose(path)
         if not isinstance(root, yaml.MappingNode):
@@ -264,6 +278,8 @@ def load_article(path: Path, measures: Mapping[str, Measure]) -> tuple[Article |
         head, nodes = _parts(path, root)
     except FileError as error:
         return None, [_line(error)]
+    except RecursionError:
+        return None, [f"{path}: lists within lists without end; nobody can read that"]
     statements: dict[str, Statement] = {}
     faults = []
     for node in nodes:
@@ -328,8 +344,12 @@ def _question(claim: Claim, reading: Reading, measures: Mapping[str, Measure], *
         values = _values(claim, reading, measure)
         if not expect and claim.kind != OPINION:
             raise _FieldError(("expect",), "missing; say what the claim expects of the value")
+        for condition in expect:
+            if misfit := _misfit(condition, measure):
+                raise _FieldError(("expect",), misfit, of_reading=reading.expect is not None)
     return Question(
         label=reading.reading,
+        part=reading.part,
         is_arithmetic=is_arithmetic,
         measure=measure,
         values=values,
@@ -338,6 +358,26 @@ def _question(claim: Claim, reading: Reading, measures: Mapping[str, Measure], *
         missing=reading.missing,
         mixes_bases=reading.mixes_bases,
     )
+
+
+def _misfit(condition: Condition, measure: Measure) -> str | None:
+    """Why a condition can never fit a measure; of which kind a field of the evidence is, only its row tells."""
+    if condition.of is not None:
+        known = not measure.evidence or condition.of in measure.evidence
+        return None if known else f"the evidence of {measure.name} has no {condition.of}; {', '.join(measure.evidence)}"
+    what = f"the value of {measure.name} is a {measure.unit}" if measure.unit in WORDS else f"{measure.name}: a figure"
+    if condition.one_of is not None and measure.unit not in ("text", "flag"):
+        return f"{what}; 'is' goes with a text or a flag"
+    if condition.one_of is not None and measure.unit == "flag":
+        strange = [word for word in condition.one_of if word.lower() not in TRUTH]
+        return f"{what}; it is true or false, not '{strange[0]}'" if strange else None
+    if condition.first is not None and measure.unit != "date":
+        return f"{what}; 'from' and 'to' go with a date"
+    if condition.rank is not None and measure.unit != "count":
+        return f"{what}; 'rank' goes with a count"
+    if condition.one_of is None and condition.first is None and measure.unit in WORDS:
+        return f"{what}; bounds and tolerances go with a figure"
+    return None
 
 
 def _measure(claim: Claim, reading: Reading, measures: Mapping[str, Measure]) -> Measure:
@@ -365,7 +405,9 @@ def _values(claim: Claim, reading: Reading, measure: Measure) -> dict[str, Value
         text = given.get(name, parameter.default)
         of_reading = name in reading.parameters or name not in claim.parameters
         if text is None:
-            raise _FieldError(("parameters",), f"missing parameter {name} of measure {measure.name}")
+            strange = sorted(claim.parameters.keys() - measure.by_name.keys())
+            other = f"; it has no {strange[0]}" if strange else ""
+            raise _FieldError(("parameters",), f"missing parameter {name} of measure {measure.name}{other}")
         try:
             values[name] = parameter.parse(text)
         except ValueError as error:

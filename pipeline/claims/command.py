@@ -12,7 +12,17 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from pipeline.claims.results import ArticleResult, ClaimResult, ReadingResult
+from pipeline.claims.results import (
+    CONTRADICTED,
+    INCONSISTENT,
+    NOT_TESTABLE,
+    OPINION,
+    SUPPORTED,
+    SUPPORTED_ONLY_UNDER,
+    ArticleResult,
+    ClaimResult,
+    ReadingResult,
+)
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 from pipeline.terminal import DebugOption, HomeOption, SourceOption, chosen_settings, err, one_line_errors, out
@@ -24,15 +34,15 @@ app = typer.Typer(
 )
 
 COLOURS = {
-    "supported": "green",
-    "supported_only_under": "yellow",
-    "contradicted": "red",
-    "not_testable": "dim",
-    "inconsistent": "magenta",
-    "opinion": "dim",
+    SUPPORTED: "green",
+    SUPPORTED_ONLY_UNDER: "yellow",
+    CONTRADICTED: "red",
+    NOT_TESTABLE: "dim",
+    INCONSISTENT: "magenta",
+    OPINION: "dim",
 }
 TEMPLATE = Path(__file__).with_name("template.yaml")
-# of symbols and instants that exist in each source
+# a symbol that exists in the sample, and one that exists elsewhere
 EXAMPLE = {True: {"small": "XSML", "is_synthetic": "true"}, False: {"small": "IWM", "is_synthetic": "false"}}
 
 FailOnOption = Annotated[
@@ -50,9 +60,12 @@ def claims(
     debug: DebugOption = False,
 ) -> None:
     """Show every claim of the ledger as published: verdict, claim, measured against claimed."""
-    if context.invoked_subcommand is not None:
-        return
     with one_line_errors(debug):
+        if context.invoked_subcommand is not None:
+            if fail_on or source or home or debug:
+                raise RotationError(f"options go after the word {context.invoked_subcommand}, not before it")
+            return
+        _check_verdicts(fail_on)
         articles = _published(chosen_settings(source, home))
         for article in articles:
             _print_article(article)
@@ -93,20 +106,21 @@ def check(
         from pipeline.claims.ledger import judged
         from pipeline.claims.measures import load_measures
 
-        settings = chosen_settings(source, home)
+        _check_verdicts(fail_on)
         measures, faults = load_measures()
         article, wrong = load_article(file, measures)
-        with reader.connect(settings) as con:
+        with reader.connect(chosen_settings(source, home)) as con:
             articles = judged([article] if article else [], con)
-        if claim_id is not None and article is not None:
+        lines = [*faults, *wrong, *(f"{file}: {line}" for one in articles for line in one.misfits)]
+        for line in lines:
+            err.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True, highlight=False)
+        if claim_id is not None:
             _print_claim(*_found(articles, claim_id))
         else:
             for one in articles:
                 _print_article(one)
-        for line in (*faults, *wrong):
-            err.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True, highlight=False)
         _fail(articles, fail_on)
-        if faults or wrong:
+        if lines:
             raise typer.Exit(1)
 
 
@@ -122,7 +136,8 @@ def measures(debug: DebugOption = False) -> None:
         )
         for one in found.values():
             parameters = "".join(f"\n  {parameter.signature}: {parameter.description}" for parameter in one.parameters)
-            table.add_row(one.name, one.unit, escape(f"{one.description} Value: {one.value}{parameters}"))
+            evidence = f"\n  evidence: {', '.join(one.evidence)}"
+            table.add_row(one.name, one.unit, escape(f"{one.description} Value: {one.value}{parameters}{evidence}"))
         out.print(table, highlight=False)
 
 
@@ -134,11 +149,15 @@ def new(
 ) -> None:
     """Write a commented template of an article, with symbols of the source."""
     with one_line_errors(debug):
+        from pipeline.claims.articles import ID
+
         settings = chosen_settings(source, None)
         text = TEMPLATE.read_text(encoding="utf-8").format_map(EXAMPLE[settings.source == "sample"])
         if file is None:
             typer.echo(text, nl=False)
             return
+        if not ID.fullmatch(file.stem):
+            raise RotationError(f"{file}: name the file in small letters, digits, - and _: it is the article's id")
         if file.exists():
             raise RotationError(f"{file} exists already; name another file")
         file.write_text(text, encoding="utf-8")
@@ -146,10 +165,13 @@ def new(
         out.print(f"wrote {file}; judge it with: rotation claims check {file}{chosen}", soft_wrap=True, highlight=False)
 
 
-def _fail(articles: Sequence[ArticleResult], fail_on: list[str] | None) -> None:
+def _check_verdicts(fail_on: list[str] | None) -> None:
     unknown = [verdict for verdict in fail_on or () if verdict not in COLOURS]
     if unknown:
         raise RotationError(f"--fail-on: there is no verdict '{unknown[0]}'; choose of {', '.join(COLOURS)}")
+
+
+def _fail(articles: Sequence[ArticleResult], fail_on: list[str] | None) -> None:
     if any(claim.verdict in (fail_on or ()) for article in articles for claim in article.results):
         raise typer.Exit(1)
 
@@ -160,6 +182,9 @@ def _fail(articles: Sequence[ArticleResult], fail_on: list[str] | None) -> None:
 def _published(settings: Settings) -> list[ArticleResult]:
     """The ledger of the published build."""
     from pipeline import reader
+
+    if not reader.query(settings, "select 1 from meta.tables where table_name = 'claim_readings'").rows:
+        raise RotationError(f"this build is older than the ledger; run: rotation build --source {settings.source}")
 
     def rows(table: str, kind: type, leave_out: Sequence[str], order: str) -> list[dict[str, Any]]:
         names = [field.name for field in fields(kind) if field.name not in leave_out]
@@ -196,7 +221,7 @@ def _print_article(article: ArticleResult) -> None:
         f"{article.published_at:%Y-%m-%d %H:%M} UTC){synthetic}",
         highlight=False,
     )
-    if len(article.results) > 1 and set(article.counts) == {"not_testable"}:
+    if len(article.results) > 1 and set(article.counts) == {NOT_TESTABLE}:
         [(missing, _)] = Counter(claim.missing for claim in article.results).most_common(1)
         out.print(
             f"none of {len(article.results)} claims is testable; missing: {escape(missing or '')}", highlight=False
@@ -214,10 +239,15 @@ def _print_article(article: ArticleResult) -> None:
 
 
 def _against(claim: ClaimResult) -> str:
-    """Measured against claimed, and what decides; or what is missing."""
+    """Measured against claimed, and what decides; or what is missing, the first of it."""
     said = f"{claim.measured} against {claim.claimed}" if claim.measured and claim.claimed else claim.measured
-    parts = [said, claim.decided_by] if said else [f"missing: {claim.missing}" if claim.missing else claim.opinion]
-    return "; ".join(part for part in parts if part)
+    missing = claim.missing and claim.missing.split("; ")[0]
+    if said is None:
+        return f"missing: {missing}" if missing else claim.opinion or ""
+    hindsight = " (with hindsight)" if claim.is_hindsight else ""
+    untested = f"not tested for want of {missing}" if missing and claim.verdict == SUPPORTED_ONLY_UNDER else None
+    more = claim.decided_by or untested
+    return f"{said}{hindsight}" + (f"; {more}" if more else "")
 
 
 def _print_claim(article: ArticleResult, claim: ClaimResult) -> None:
@@ -247,26 +277,28 @@ def _print_reading(reading: ReadingResult) -> None:
         "with hindsight": reading.is_hindsight,
         "mixes bases": reading.mixes_bases,
     }
+    part = f"{escape(reading.part)}: " if reading.part else ""
     marked = "".join(f" ({mark})" for mark, is_set in marks.items() if is_set)
     out.print(
         f"\n[{COLOURS[reading.verdict]}]{reading.verdict.replace('_', ' ')}[/]  "
-        f"[bold]{escape(reading.reading)}[/]{marked}",
+        f"{part}[bold]{escape(reading.reading)}[/]{marked}",
         highlight=False,
     )
     margin = None if reading.margin is None else f"{reading.margin:+.6g}"
     of = f", of {reading.margin_of.replace('_', ' ')}" if reading.margin_of else ""
+    known_at = reading.known_at and f"{reading.known_at:%Y-%m-%d %H:%M} UTC (last session {reading.session})"
     lines = {
         "measured": reading.measured,
         "claimed": reading.claimed,
         "margin": margin and f"{margin} (measured less claimed{of})",
         "missing": reading.missing,
         "as of": reading.as_of,
-        "known at": reading.known_at and f"{reading.known_at:%Y-%m-%d %H:%M} UTC",
+        "known at": known_at,
         "evidence": reading.evidence and _evidence(reading.evidence),
     }
     for name, value in lines.items():
         if value is not None:
-            out.print(Padding(f"{name}: {escape(str(value))}", (0, 0, 0, 2)), highlight=False)
+            out.print(Padding(f"{name}: {escape(str(value))}", (0, 0, 0, 2), expand=False), highlight=False)
     if reading.sql:
         out.print(escape(reading.sql), soft_wrap=True, highlight=False, style="dim")
 

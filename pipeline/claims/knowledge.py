@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline import calendar
 from pipeline.claims.articles import NOW, Question, parse_instant
-from pipeline.claims.measures import Measure, Value
+from pipeline.claims.measures import Measure
 from pipeline.settings import NEW_YORK
 
 END = ("end", "date")  # date parameters of these names end what a measure looks at; without one the session does
@@ -17,8 +17,11 @@ SYNTHETIC = "real prices: this warehouse holds the sample's made-up ones; build 
 NOT_SYNTHETIC = "the sample's made-up prices, of which this article speaks; build --source sample"
 
 
-class Warehouse:
-    """The reference tables of a warehouse, read once: which symbols, series, indicators and sessions there are."""
+TABLES = ("core.instruments", "core.macro_latest", "core.series", "core.sessions", "derived.macro_indicators")
+
+
+class Knowledge:
+    """What a warehouse has: symbols, series, indicators and sessions, read once from `TABLES`."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         """Read what `con` holds as `core.*` and `derived.*`; it answers in UTC."""
@@ -83,12 +86,19 @@ class Warehouse:
         if not question.measure.inputs:
             return None  # arithmetic needs no data
         if known_at is None:
-            return f"a session on {(question.instant or '').split()[0]}: there was none"
+            return self._no_session((question.instant or "").split()[0])
         if session is None:
             return f"sessions before {known_at:%Y-%m-%d %H:%M} UTC: this warehouse has none"
         if question.instant != NOW and self.ends_before(known_at):
             return f"sessions up to {known_at:%Y-%m-%d %H:%M} UTC: this warehouse ends on {self.sessions[-1]}"
         return self._unknown(question) or self._outside(question, session) or _too_late(question, known_at)
+
+    def _no_session(self, day: str) -> str:
+        if not self.sessions:
+            return "sessions: this warehouse has none"
+        first, last = self.sessions[0], self.sessions[-1]
+        inside = str(first) <= day <= str(last)
+        return f"a session on {day}: " + ("there was none" if inside else f"this warehouse has {first} to {last}")
 
     def _unknown(self, question: Question) -> str | None:
         """A symbol, series or indicator that is not there."""
@@ -122,7 +132,9 @@ def why_missing(question: Question, known_at: dt.datetime | None, session: dt.da
     assert question.measure is not None
     known = f"{known_at:%Y-%m-%d %H:%M} UTC" if known_at else None
     values = {**question.values, "known_at": known, "session": session}
-    stand_in = {name: session if name in END else "none" for name in values}
+    kinds = _kinds(question.measure)
+    newest = {name: "the newest" for name, kind in kinds.items() if kind == "date"}
+    stand_in = {**dict.fromkeys(values, "none"), **newest, **dict.fromkeys(END, session)}
     given = {name: stand_in[name] if value is None else value for name, value in values.items()}
     return question.measure.missing.format_map(given)
 
@@ -143,9 +155,6 @@ def _symbols(question: Question) -> list[str]:
 
 
 def _days(question: Question) -> dict[str, dt.date]:
-    return {name: value for name, value in question.values.items() if is_day(value)}  # type: ignore[misc]
-
-
-def is_day(value: Value) -> bool:
-    """Whether a value is a date and no instant."""
-    return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
+    """Dates that must not lie after the instant."""
+    kinds = _kinds(question.measure)
+    return {name: day for name, day in question.values.items() if kinds[name] == "date" and isinstance(day, dt.date)}

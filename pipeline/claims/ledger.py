@@ -9,23 +9,37 @@ from typing import Any
 import duckdb
 
 from pipeline.claims import verdicts
-from pipeline.claims.articles import Article, Question, Statement
-from pipeline.claims.knowledge import Warehouse, why_missing
+from pipeline.claims.articles import NOW, Article, Question, Statement
+from pipeline.claims.knowledge import Knowledge, why_missing
 from pipeline.claims.measures import Value
 from pipeline.claims.measuring import MeasureError, as_json, days, measured
-from pipeline.claims.results import ArticleResult, ClaimResult, ReadingResult
+from pipeline.claims.results import (
+    CONTRADICTED,
+    INCONSISTENT,
+    MISFIT,
+    NOT_TESTABLE,
+    OPINION,
+    SUPPORTED,
+    VERDICTS,
+    ArticleResult,
+    ClaimResult,
+    ReadingResult,
+)
 from pipeline.claims.verdicts import Finding, Measured
-from pipeline.contracts.claims import CONTRADICTED, INCONSISTENT, NOT_TESTABLE, OPINION, SUPPORTED
 
 
 def judged(articles: Iterable[Article], con: duckdb.DuckDBPyConnection) -> list[ArticleResult]:
     """Measure and judge every claim of the articles on the tables `core.*` and `derived.*` of a connection."""
-    warehouse = Warehouse(con)
-    return [_article(article, warehouse) for article in articles]
+    knowledge = Knowledge(con)
+    return [_article(article, knowledge) for article in articles]
 
 
-def _article(article: Article, warehouse: Warehouse) -> ArticleResult:
+def _article(article: Article, knowledge: Knowledge) -> ArticleResult:
     head = article.head
+    results = tuple(
+        _claim(article, number, statement, knowledge) for number, statement in enumerate(article.statements, 1)
+    )
+    counts = Counter(one.verdict for one in results)
     return ArticleResult(
         article=article.id,
         title=head.title,
@@ -33,28 +47,25 @@ def _article(article: Article, warehouse: Warehouse) -> ArticleResult:
         published_at=head.published_at.astimezone(dt.UTC),
         note=head.note,
         is_synthetic=head.is_synthetic,
-        results=tuple(
-            _claim(article, number, statement, warehouse) for number, statement in enumerate(article.statements, 1)
-        ),
+        claims=len(results),
+        **{verdict: counts[verdict] for verdict in VERDICTS},
+        results=results,
     )
 
 
-def _claim(article: Article, number: int, statement: Statement, warehouse: Warehouse) -> ClaimResult:
+def _claim(article: Article, number: int, statement: Statement, knowledge: Knowledge) -> ClaimResult:
     claim = statement.claim
     results = tuple(
-        _reading(article, claim.id, place, question, warehouse) for place, question in enumerate(statement.questions, 1)
+        _reading(article, claim.id, place, question, knowledge) for place, question in enumerate(statement.questions, 1)
     )
     readings = [one for one in results if not one.is_arithmetic]
     counts = Counter(one.verdict for one in readings)
     verdict = verdicts.overall(
-        claim.kind, [one.verdict for one in readings], [one.verdict for one in results if one.is_arithmetic]
+        claim.kind,
+        [(one.part, one.verdict) for one in readings] or [(None, NOT_TESTABLE)] * bool(claim.missing),
+        [one.verdict for one in results if one.is_arithmetic],
     )
-    shown = _shown(verdict, results)
-    choices = [
-        (question.label, result.verdict, _choices(question))
-        for question, result in zip(statement.questions, results, strict=True)
-        if not question.is_arithmetic
-    ]
+    shown = _shown(verdict, readings or ([] if claim.missing else results), results)
     missing = dict.fromkeys(one.missing for one in readings if one.missing)
     return ClaimResult(
         claim_id=claim.id,
@@ -63,14 +74,10 @@ def _claim(article: Article, number: int, statement: Statement, warehouse: Wareh
         claim=claim.claim,
         kind=claim.kind,
         verdict=verdict,
-        claimed=shown.claimed if shown else None,
-        measured=shown.measured if shown else None,
-        measured_value=shown.measured_value if shown else None,
-        unit=shown.unit if shown else None,
-        margin=shown.margin if shown else None,
-        margin_of=shown.margin_of if shown else None,
-        as_of=shown.as_of if shown else None,
-        decided_by=verdicts.decides(choices),
+        **{name: getattr(shown, name, None) for name in SHOWN},
+        is_hindsight=shown is not None and shown.is_hindsight,
+        mixes_bases=shown is not None and shown.mixes_bases,
+        decided_by=_decided_by(statement, results),
         supported_under="; ".join(one.reading for one in readings if one.verdict == SUPPORTED) or None,
         missing=claim.missing or "; ".join(missing) or None,
         opinion=claim.opinion,
@@ -83,19 +90,38 @@ def _claim(article: Article, number: int, statement: Statement, warehouse: Wareh
     )
 
 
-def _shown(verdict: str, results: Sequence[ReadingResult]) -> ReadingResult | None:
+# what a claim's row takes from the reading that stands for it; None where there is no reading
+SHOWN = ("claimed", "measured", "measured_value", "unit", "margin", "margin_of", "as_of", "known_at")
+
+
+def _shown(verdict: str, readings: Sequence[ReadingResult], results: Sequence[ReadingResult]) -> ReadingResult | None:
     """The reading that stands for its claim: the arithmetic check that fails, else the first that was tested."""
     if verdict == INCONSISTENT:
         return next(one for one in results if one.verdict == INCONSISTENT)
-    tested = [one for one in results if not one.is_arithmetic]
-    return next((one for one in tested if one.measured is not None), tested[0] if tested else None)
+    return next((one for one in readings if one.measured is not None), readings[0] if readings else None)
 
 
-def _choices(question: Question) -> dict[str, Value]:
+def _decided_by(statement: Statement, results: Sequence[ReadingResult]) -> str | None:
+    """What decides, for each part of the claim."""
+    parts: dict[str | None, list[verdicts.Choice]] = {}
+    for question, result in zip(statement.questions, results, strict=True):
+        if not question.is_arithmetic:
+            choice = verdicts.Choice(question.label, result.verdict, _choices(question, result))
+            parts.setdefault(question.part, []).append(choice)
+    decided = {part: verdicts.decides(choices) for part, choices in parts.items()}
+    return "; ".join(f"{part}: {text}" if part else text for part, text in decided.items() if text) or None
+
+
+def _choices(question: Question, result: ReadingResult) -> dict[str, Value]:
     if question.measure is None:
         return {}
-    expected = verdicts.claimed(question.expect, question.measure.unit)
-    return {**question.values, "instant": question.instant, "measure": question.measure.name, "expected": expected}
+    close = f"{result.session} close" if "$session" in question.measure.sql else None
+    return {
+        **question.values,
+        "instant": question.instant if question.instant == NOW else close or question.instant,
+        "measure": question.measure.name,
+        verdicts.EXPECTED: verdicts.claimed(question.expect, question.measure.unit),
+    }
 
 
 @dataclass(frozen=True)
@@ -109,28 +135,28 @@ class Answer:
 
 
 def _answer(
-    question: Question, known_at: dt.datetime | None, session: dt.date | None, missing: str | None, warehouse: Warehouse
+    question: Question, known_at: dt.datetime | None, session: dt.date | None, missing: str | None, knowledge: Knowledge
 ) -> Answer:
     if missing is not None or question.measure is None:
         return Answer(missing=missing)
     sql = question.measure.filled({**question.values, "known_at": known_at, "session": session})
     try:
-        found = measured(question.measure, sql, known_at, warehouse.con)
+        found = measured(question.measure, sql, known_at, knowledge.con)
         if found.value is None:
             return Answer(sql, found, missing=why_missing(question, known_at, session))
         return Answer(sql, found, verdicts.find(question.expect, found) if question.expect else None)
     except MeasureError as error:
-        return Answer(sql, missing=f"a measure that works: {error}")
+        return Answer(sql, missing=f"{MISFIT}works: {error}")
     except verdicts.MisfitError as error:
-        return Answer(sql, found, missing=f"a measure that fits what is expected: {error}")
+        return Answer(sql, found, missing=f"{MISFIT}fits what is expected: {error}")
 
 
-def _reading(article: Article, claim_id: str, number: int, question: Question, warehouse: Warehouse) -> ReadingResult:
+def _reading(article: Article, claim_id: str, number: int, question: Question, knowledge: Knowledge) -> ReadingResult:
     published_at = article.head.published_at.astimezone(dt.UTC)
-    known_at = warehouse.known_at(question.instant, published_at)
-    session = warehouse.session(question, known_at)
-    missing = question.missing or warehouse.lacks(question, known_at, session, of_synthetic=article.head.is_synthetic)
-    answer = _answer(question, known_at, session, missing, warehouse)
+    known_at = knowledge.known_at(question.instant, published_at)
+    session = knowledge.session(question, known_at)
+    missing = question.missing or knowledge.lacks(question, known_at, session, of_synthetic=article.head.is_synthetic)
+    answer = _answer(question, known_at, session, missing, knowledge)
     measure, found, finding = question.measure, answer.measured, answer.finding
     tested = found if answer.missing is None else None
     seen = days(found) if found else []
@@ -138,9 +164,10 @@ def _reading(article: Article, claim_id: str, number: int, question: Question, w
         claim_id=claim_id,
         reading_no=number,
         reading=question.label,
+        part=question.part,
         is_arithmetic=question.is_arithmetic,
         verdict=_verdict(question, answer),
-        claimed=verdicts.claimed(question.expect, measure.unit if measure else None) or None,
+        claimed=verdicts.claimed(question.expect, measure.unit) or None if measure else None,
         measured=verdicts.measured_words(question.expect, tested, measure) if tested and measure else None,
         measured_value=_number(tested.value) if tested else None,
         unit=measure.unit if measure else None,
@@ -154,6 +181,7 @@ def _reading(article: Article, claim_id: str, number: int, question: Question, w
         measure=measure.name if measure else None,
         parameters=as_json(question.values, decimals=None) if measure else None,
         known_at=known_at,
+        session=session,
         is_hindsight=known_at is not None and known_at > published_at,
         mixes_bases=question.mixes_bases,
         sql=answer.sql,

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.claims.articles import CLAIMS_DIR, SAMPLE_DIR, Article, load_articles
+from pipeline.claims.knowledge import TABLES
 from pipeline.claims.measures import Measure, load_measures
-
-REFERENCE = ("core.instruments", "core.macro_latest", "core.series", "core.sessions", "derived.macro_indicators")
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Ledger:
     def inputs(self) -> tuple[str, ...]:
         """Tables that judging the articles reads."""
         read = (name for measure in self.measures.values() for name in measure.inputs)
-        return tuple(sorted({*REFERENCE, *read}))
+        return tuple(sorted({*TABLES, *read}))
 
 
 def load_ledger(source: str) -> Ledger:

@@ -4,6 +4,7 @@ A measure names its parameters as `$symbol`. Two it always has: `$known_at`, the
 `$session`, the last session that had closed by then. dbt_like_sql/README.md says how to write one.
 """
 
+import contextlib
 import datetime as dt
 import re
 import string
@@ -25,6 +26,7 @@ INSTANT = ("known_at", "session")
 RESULT = ["value", "as_of", "evidence"]
 VALUE_UNITS = (*UNITS, "date", "text", "flag")
 HEADER_KEYS = ("measure", "parameter", "value", "missing")
+AS_COLUMN = "asked__"
 TRUTH = {"true": True, "false": False}
 
 _PARAMETER = re.compile(r"([a-z][a-z0-9_]*)\s+([a-z]+)(?:\(([^()]*)\))?(?:\s*=\s*([^|]*?))?\s*\|\s*(.+)")
@@ -38,8 +40,8 @@ Value = str | float | int | bool | dt.date | dt.datetime | None
 class Parameter:
     """What a reading may set: its kind, the values allowed, and the default (None: it must be given).
 
-    Kinds: symbol, series, indicator (each must be in the warehouse), date, number, count, flag, choice and text. The
-    default `none` is SQL's NULL.
+    Kinds: symbol, series, indicator (each must be in the warehouse), date (not after the instant), ahead (a date that
+    may be), number, count (from 0 on), window (from 1 on), flag, choice and text. The default `none` is SQL's NULL.
     """
 
     name: str
@@ -70,10 +72,19 @@ def _choice(text: str, parameter: Parameter) -> str:
 
 
 def _date(text: str, _: Parameter) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"'{text}' is no date; write it as 2024-07-16") from error
+    return iso_date(text)
+
+
+def iso_date(text: str) -> dt.date:
+    """Read a date written as 2024-07-16, and in no other way.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(text)
+    raise ValueError(f"'{text}' is no date; write it as 2024-07-16")
 
 
 def _number(text: str, _: Parameter) -> float:
@@ -87,9 +98,15 @@ def _number(text: str, _: Parameter) -> float:
 
 
 def _count(text: str, _: Parameter) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ValueError(f"'{text}' is no whole number from 0 on")
+    if not re.fullmatch(r"[0-9]{1,6}", text):
+        raise ValueError(f"'{text}' is no whole number from 0 to 999999")
     return int(text)
+
+
+def _window(text: str, parameter: Parameter) -> int:
+    if not (length := _count(text, parameter)):
+        raise ValueError("0 is no length; it starts from 1")
+    return length
 
 
 def _flag(text: str, _: Parameter) -> bool:
@@ -109,8 +126,10 @@ PARSERS: dict[str, Callable[[str, Parameter], Value]] = {
     "text": _text,
     "choice": _choice,
     "date": _date,
+    "ahead": _date,
     "number": _number,
     "count": _count,
+    "window": _window,
     "flag": _flag,
 }
 
@@ -119,7 +138,8 @@ PARSERS: dict[str, Callable[[str, Parameter], Value]] = {
 class Measure:
     """A measure's file, read and checked.
 
-    `missing` says, with parameters in braces, which data are missing where the value is NULL.
+    `missing` says, with parameters in braces, which data are missing where the value is NULL. `evidence` names the
+    fields of the struct; it is empty where the select does not spell them out.
     """
 
     name: str
@@ -128,6 +148,7 @@ class Measure:
     value: str
     unit: str
     missing: str
+    evidence: tuple[str, ...]
     sql: str
     inputs: tuple[str, ...]
     path: Path
@@ -173,11 +194,13 @@ def _load(path: Path) -> Measure:
     text = read(path)
     lines = header(path, text, HEADER_KEYS)
     body = text.split("\n", _header_height(text))[-1].strip().rstrip(";")
-    query = select(path, _PLACEHOLDER.sub(r" \1", text))  # the parser counts the line after a placeholder twice
+    # as columns: the parser counts the line after a placeholder twice
+    query = select(path, _PLACEHOLDER.sub(rf" {AS_COLUMN}\1", text))
     if [item.output_name for item in query.selects] != RESULT:
         raise fault(path, 1, f"a measure selects {', '.join(RESULT)}, in this order")
+    struct = query.selects[-1].find(exp.Struct)
     parameters = tuple(_parameter(path, line) for line in lines if line.key == "parameter")
-    _check_used(path, body, [parameter.name for parameter in parameters])
+    _check_used(path, query, body, [parameter.name for parameter in parameters])
     value = only(path, lines, "value")
     match = _VALUE.fullmatch(value.value)
     if match is None or match[2] not in VALUE_UNITS:
@@ -191,6 +214,7 @@ def _load(path: Path) -> Measure:
         value=match[1],
         unit=match[2],
         missing=missing.value,
+        evidence=tuple(field.name for field in struct.expressions) if struct else (),
         sql=body,
         inputs=_inputs(path, query),
         path=path,
@@ -238,11 +262,12 @@ def _inputs(path: Path, query: exp.Query) -> tuple[str, ...]:
     return inputs
 
 
-def _check_used(path: Path, body: str, declared: list[str]) -> None:
+def _check_used(path: Path, query: exp.Query, body: str, declared: list[str]) -> None:
     """Every placeholder is declared, every parameter used, and no text or comment holds what looks like one."""
     if twice := sorted({name for name in declared if declared.count(name) > 1}):
         raise fault(path, 1, f"parameter {twice[0]} is declared twice")
-    placed = [node.name for node in select(path, body).find_all(exp.Placeholder, exp.Parameter)]
+    columns = [node.name for node in query.find_all(exp.Column)]
+    placed = [name.removeprefix(AS_COLUMN) for name in columns if name.startswith(AS_COLUMN)]
     written = _PLACEHOLDER.findall(body)
     if sorted(placed) != sorted(written):
         raise fault(path, 1, "a $name stands in a text or a comment; write it without the $")

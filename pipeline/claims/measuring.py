@@ -54,9 +54,9 @@ def _figure(value: Any) -> Any:
 
 
 def days(found: Measured) -> list[dt.date]:
-    """Days of the evidence, the day that the value is of included."""
-    values = (found.as_of, *found.evidence.values())
-    return [one.date() if isinstance(one, dt.datetime) else one for one in values if isinstance(one, dt.date)]
+    """Days of the evidence, in lists too, and the day that the value is of; instants are about when, not what."""
+    listed = [one for value in found.evidence.values() for one in (value if isinstance(value, list) else [value])]
+    return [one for one in (found.as_of, *listed) if isinstance(one, dt.date) and not isinstance(one, dt.datetime)]
 
 
 def as_json(values: Mapping[str, Any], decimals: int | None = EVIDENCE_DECIMALS) -> str:

@@ -1,9 +1,17 @@
 """What comes of a claim, for tables and for people. Standard library only: commands that just read must start fast."""
 
 import datetime as dt
-from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+
+KINDS = ("number", "record", "event", "comparison", "trend", "opinion")
+SUPPORTED = "supported"
+SUPPORTED_ONLY_UNDER = "supported_only_under"
+CONTRADICTED = "contradicted"
+NOT_TESTABLE = "not_testable"
+INCONSISTENT = "inconsistent"
+OPINION = "opinion"
+VERDICTS = (SUPPORTED, SUPPORTED_ONLY_UNDER, CONTRADICTED, NOT_TESTABLE, INCONSISTENT, OPINION)
+MISFIT = "a measure that "
 
 
 @dataclass(frozen=True)
@@ -13,6 +21,7 @@ class ReadingResult:
     claim_id: str
     reading_no: int
     reading: str
+    part: str | None
     is_arithmetic: bool
     verdict: str
     claimed: str | None
@@ -29,9 +38,15 @@ class ReadingResult:
     measure: str | None
     parameters: str | None
     known_at: dt.datetime | None
+    session: dt.date | None
     is_hindsight: bool
     mixes_bases: bool
     sql: str | None
+
+    @property
+    def is_misfit(self) -> bool:
+        """Whether the measure does not work, or not with what is expected: a fault of the files, not of the data."""
+        return (self.missing or "").startswith(MISFIT)
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,9 @@ class ClaimResult:
     margin: float | None
     margin_of: str | None
     as_of: dt.date | None
+    known_at: dt.datetime | None
+    is_hindsight: bool
+    mixes_bases: bool
     decided_by: str | None
     supported_under: str | None
     missing: str | None
@@ -73,9 +91,22 @@ class ArticleResult:
     published_at: dt.datetime
     note: str | None
     is_synthetic: bool
-    results: tuple[ClaimResult, ...]
+    claims: int
+    supported: int
+    supported_only_under: int
+    contradicted: int
+    not_testable: int
+    inconsistent: int
+    opinion: int
+    results: tuple[ClaimResult, ...] = ()
 
-    @cached_property
-    def counts(self) -> Counter[str]:
-        """Claims by verdict."""
-        return Counter(one.verdict for one in self.results)
+    @property
+    def counts(self) -> dict[str, int]:
+        """Claims by verdict, for the verdicts that there are."""
+        return {verdict: number for verdict in VERDICTS if (number := getattr(self, verdict))}
+
+    @property
+    def misfits(self) -> list[str]:
+        """One line for each reading whose measure does not work, or not with what is expected of it."""
+        readings = [one for claim in self.results for one in claim.results if one.is_misfit]
+        return [f"{one.claim_id}: {one.reading}: {(one.missing or '').removeprefix(MISFIT)}" for one in readings]

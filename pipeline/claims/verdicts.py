@@ -5,13 +5,13 @@ The rules stand in docs/definitions.md, section 9.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.claims.articles import Condition
 from pipeline.claims.measures import Measure, Value
-from pipeline.contracts.claims import (
+from pipeline.claims.results import (
     CONTRADICTED,
     INCONSISTENT,
     NOT_TESTABLE,
@@ -20,6 +20,7 @@ from pipeline.contracts.claims import (
     SUPPORTED_ONLY_UNDER,
 )
 
+EXPECTED = "expected"  # the choice of what is expected
 NOISE = 1e-9  # of floats, where a bound itself counts as inside
 
 
@@ -67,7 +68,7 @@ def _asked(condition: Condition, measured: Measured) -> Any:
 
 def _find(condition: Condition, value: Any) -> Finding:
     if condition.one_of is not None:
-        return Finding(_word(value) in _words(condition.one_of, value), None)
+        return Finding(_word(value).lower() in (word.lower() for word in condition.one_of), None)
     if value is None:
         return Finding(holds=False, margin=None)
     if condition.first is not None and condition.last is not None:
@@ -85,11 +86,6 @@ def _find(condition: Condition, value: Any) -> Finding:
     return _within_bounds(condition, value)
 
 
-def _words(words: Sequence[str], value: Any) -> Sequence[str]:
-    """The words to compare with; true and false may be written in any way."""
-    return [word.lower() for word in words] if isinstance(value, bool) else words
-
-
 def _within_bounds(condition: Condition, value: float) -> Finding:
     margins = {bound: value - limit for bound in BOUNDS if (limit := getattr(condition, bound)) is not None}
     broken = [margin for bound, margin in margins.items() if not BOUNDS[bound](margin)]
@@ -104,73 +100,105 @@ BOUNDS: dict[str, Callable[[float], bool]] = {
 }
 
 
-def overall(kind: str, readings: Sequence[str], arithmetic: Sequence[str]) -> str:
-    """Sum up the verdicts of a claim's readings; those that are not testable do not count beside others that are."""
+def overall(kind: str, readings: Sequence[tuple[str | None, str]], arithmetic: Sequence[str]) -> str:
+    """Sum up a claim.
+
+    Args:
+        readings: of each reading its part (None: the claim as a whole) and its verdict.
+        arithmetic: the verdicts of its checks of arithmetic.
+    """
     if kind == OPINION:
         return OPINION
     if INCONSISTENT in arithmetic:
         return INCONSISTENT
-    tested = [one for one in readings if one != NOT_TESTABLE]
-    if not tested:
-        return NOT_TESTABLE
-    if SUPPORTED not in tested:
+    if not readings:
+        return SUPPORTED if arithmetic and set(arithmetic) == {SUPPORTED} else NOT_TESTABLE
+    parts: dict[str | None, list[str]] = {}
+    for part, verdict in readings:
+        parts.setdefault(part, []).append(verdict)
+    of_parts = {_summed(verdicts) for verdicts in parts.values()}
+    if CONTRADICTED in of_parts:
         return CONTRADICTED
-    return SUPPORTED if set(tested) == {SUPPORTED} else SUPPORTED_ONLY_UNDER
+    return of_parts.pop() if len(of_parts) == 1 else SUPPORTED_ONLY_UNDER
 
 
-def decides(answers: Sequence[tuple[str, str, Mapping[str, Value]]]) -> str | None:
+def _summed(verdicts: Sequence[str]) -> str:
+    if set(verdicts) == {SUPPORTED}:
+        return SUPPORTED
+    if SUPPORTED in verdicts:
+        return SUPPORTED_ONLY_UNDER
+    return CONTRADICTED if CONTRADICTED in verdicts else NOT_TESTABLE
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A reading for the question what decides: its name, its verdict, and what it chooses (symbol, basis, ...)."""
+
+    label: str
+    verdict: str
+    choices: Mapping[str, Value]
+
+
+def decides(answers: Sequence[Choice]) -> str | None:
     """Say which choice divides the readings that support a claim from those that contradict it.
 
-    Args:
-        answers: of each reading its name, its verdict, and the choices it makes by name (symbol, basis, instant, ...).
-
     Returns:
-        One sentence: the choice that alone divides all of them; else, for pairs of readings that differ in one choice,
-        that choice; else the names. None where they do not disagree.
+        One sentence: the choice that alone divides all of them; else what divides readings that are alike but for one
+        choice; else their names. None where they do not disagree.
     """
-    yes = [(label, choices) for label, verdict, choices in answers if verdict == SUPPORTED]
-    no = [(label, choices) for label, verdict, choices in answers if verdict == CONTRADICTED]
+    yes = [one for one in answers if one.verdict == SUPPORTED]
+    no = [one for one in answers if one.verdict == CONTRADICTED]
     if not yes or not no:
         return None
-    names = [name for name in yes[0][1] if all(name in choices for _, choices in (*yes, *no))]
-    dividing = []
-    for name in names:
-        held, failed = ({choices.get(name): None for _, choices in side} for side in (yes, no))
-        if not held.keys() & failed.keys():
-            dividing.append((len(held) + len(failed), name, held, failed))
-    if dividing:
-        _, name, held, failed = min(dividing, key=lambda one: one[0])
-        return f"true {_chosen(name, held)}, false {_chosen(name, failed)}"
-    said = [
-        f"true {_chosen(name, held)}, false {_chosen(name, failed)}"
-        for name, held, failed in _differing_in_one(names, [one for _, one in yes], [one for _, one in no])
-    ]
-    if said:
+    names = dict.fromkeys(name for one in (*yes, *no) for name in one.choices)
+    shared = [name for name in names if all(name in one.choices for one in (*yes, *no))]
+    if dividing := [name for name in shared if _divides(name, yes, no)]:
+        return _divided(min(dividing, key=lambda name: len(_values(name, (*yes, *no)))), yes, no)
+    if said := _alike_but_for_one(names, yes, no):
         return "all else equal: " + "; ".join(said)
-    return f"true for: {'; '.join(label for label, _ in yes)}; false for: {'; '.join(label for label, _ in no)}"
+    return _named([one.label for one in yes], [one.label for one in no])
 
 
-def _differing_in_one(
-    names: Sequence[str], yes: Sequence[Mapping[str, Value]], no: Sequence[Mapping[str, Value]]
-) -> list[tuple[str, dict[Value, None], dict[Value, None]]]:
-    """Choices in which alone a supporting and a contradicting reading differ, with the values on either side."""
-    found = []
+def _values(name: str, readings: Sequence[Choice]) -> list[Value]:
+    return list(dict.fromkeys(one.choices[name] for one in readings if name in one.choices))
+
+
+def _divides(name: str, yes: Sequence[Choice], no: Sequence[Choice]) -> bool:
+    """Whether no value stands on both sides; of different expectations the readings' names say more."""
+    return name != EXPECTED and not set(_values(name, yes)) & set(_values(name, no))
+
+
+def _divided(name: str, yes: Sequence[Choice], no: Sequence[Choice]) -> str:
+    return f"true {_chosen(name, _values(name, yes))}, false {_chosen(name, _values(name, no))}"
+
+
+def _alike_but_for_one(names: Iterable[str], yes: Sequence[Choice], no: Sequence[Choice]) -> list[str]:
+    """What divides readings that differ in one choice: its values, where these divide all readings that have them, else
+    the readings' names: a value that holds here and fails there decides nothing."""
+    said = []
+    against: dict[str, list[str]] = {}
     for name in names:
-        pairs = [
-            (a[name], b[name])
-            for a in yes
-            for b in no
-            if a.keys() == b.keys() and [one for one in a if a[one] != b[one]] == [name]
-        ]
-        held, failed = dict.fromkeys(a for a, _ in pairs), dict.fromkeys(b for _, b in pairs)
-        if held.keys() & failed.keys():  # a value stands on both sides, beside different others: say each pair
-            found += [(name, {a: None}, {b: None}) for a, b in pairs]
-        elif pairs:
-            found.append((name, held, failed))
-    return found
+        pairs = [(a, b) for a in yes for b in no if _differ_only_in(name, a.choices, b.choices)]
+        if pairs and _divides(name, yes, no):
+            said.append(_divided(name, [a for a, _ in pairs], [b for _, b in pairs]))
+            continue
+        for a, b in pairs:
+            against.setdefault(a.label, []).append(b.label)
+    return said + [_named([label], others) for label, others in against.items()]
 
 
-def _chosen(name: str, values: Sequence[Value] | Mapping[Value, None]) -> str:
+def _named(yes: Iterable[str], no: Iterable[str]) -> str:
+    held, failed = (" and ".join(f'"{label}"' for label in side) for side in (yes, no))
+    return f"true for {held}, false for {failed}"
+
+
+def _differ_only_in(name: str, a: Mapping[str, Value], b: Mapping[str, Value]) -> bool:
+    return a.keys() == b.keys() and [one for one in a if a[one] != b[one]] == [name]
+
+
+def _chosen(name: str, values: Sequence[Value]) -> str:
+    if values == [None] and (name, None) not in CHOICES:
+        return f"without {name.replace('_', ' ')}"
     words = " or ".join(_choice(name, value) for value in values)
     return f"with {name.replace('_', ' ')} {words}" if name not in SAID else f"{SAID[name]} {words}"
 
@@ -182,7 +210,6 @@ SAID = {
     "benchmark": "against",
     "vintage": "as",
     "measure": "by",
-    "expected": "where expected is",
 }
 CHOICES: dict[tuple[str, Value], str] = {
     ("basis", "price"): "price",

@@ -1,15 +1,7 @@
 """The claims ledger: commentary, and what comes of it. Definitions, section 9."""
 
+from pipeline.claims.results import KINDS, VERDICTS
 from pipeline.contracts.columns import Table, count, day, flag, instant, number, text
-
-KINDS = ("number", "record", "event", "comparison", "trend", "opinion")
-SUPPORTED = "supported"
-SUPPORTED_ONLY_UNDER = "supported_only_under"
-CONTRADICTED = "contradicted"
-NOT_TESTABLE = "not_testable"
-INCONSISTENT = "inconsistent"
-OPINION = "opinion"
-VERDICTS = (SUPPORTED, SUPPORTED_ONLY_UNDER, CONTRADICTED, NOT_TESTABLE, INCONSISTENT, OPINION)
 
 MEASURED = "unit_of_the_measure"
 CLAIM = "Claim."
@@ -30,8 +22,9 @@ class Claims(Table):
     claim = text("The statement, in our words.")
     kind = text(f"One of: {', '.join(KINDS)}.")
     verdict = text(
-        "supported: by every reading that can be tested; supported_only_under: by some; contradicted: by none; "
-        "not_testable: data are missing; inconsistent: the article contradicts itself or arithmetic; opinion.",
+        "supported: by every reading; supported_only_under: by some; contradicted: by none; not_testable: data are "
+        "missing; inconsistent: the article contradicts itself or arithmetic; opinion. Of a claim in parts every part "
+        "has to hold.",
         check=lambda verdict: verdict.is_in(VERDICTS),
     )
     claimed = text(CLAIMED, nullable=True)
@@ -45,8 +38,12 @@ class Claims(Table):
     margin = number(MEASURED, MARGIN)
     margin_of = text("Field of the evidence that the margin is of; NULL: the value itself.", nullable=True)
     as_of = day("Session or observation that the value is of.")
+    known_at = instant("Instant of that reading.", nullable=True)
+    is_hindsight = flag("TRUE where that instant is later than the article.", nullable=False)
+    mixes_bases = flag("TRUE where that reading compares unlike things, as people do.", nullable=False)
     decided_by = text(
-        "Where readings disagree, the choice that decides, such as: true on total return, false on price.",
+        "Where readings disagree, the choice that decides, such as: true on total return, false on price; of a claim "
+        "that says two things for each part.",
         nullable=True,
     )
     supported_under = text("Names of the readings that support it.", nullable=True)
@@ -65,6 +62,7 @@ class ClaimReadings(Table):
     claim_id = text(CLAIM, primary_key=True)
     reading_no = count("Place among the claim's readings, from 1.", nullable=False, primary_key=True)
     reading = text("The reading's name.")
+    part = text("Of a claim that says two things, the one it is about.", nullable=True)
     is_arithmetic = flag("TRUE for a check of the article against itself or arithmetic.", nullable=False)
     verdict = text(
         "supported, contradicted or not_testable; of a check that fails inconsistent; opinion where nothing is judged.",
@@ -87,6 +85,7 @@ class ClaimReadings(Table):
         "Instant of the reading: sessions closed and values available by then count; NULL where it names no session.",
         nullable=True,
     )
+    session = day("Last session that had closed by then; with hindsight the last that every symbol asked about has.")
     is_hindsight = flag("TRUE where that instant is later than the article.", nullable=False)
     mixes_bases = flag("TRUE where unlike things are compared, as people do.", nullable=False)
     sql = text("The select that was run, parameters filled in: it runs on this file.", nullable=True)

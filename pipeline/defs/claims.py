@@ -7,9 +7,8 @@ import dagster as dg
 
 from pipeline.claims.ledger import judged
 from pipeline.claims.loading import Ledger
-from pipeline.claims.results import ArticleResult
+from pipeline.claims.results import CONTRADICTED, INCONSISTENT, ArticleResult
 from pipeline.claims.tables import tables
-from pipeline.contracts.claims import CONTRADICTED, INCONSISTENT
 from pipeline.defs.marts import connected
 from pipeline.defs.warehouse import contract_metadata, key, preview
 from pipeline.settings import Settings
@@ -56,7 +55,8 @@ def claim_assets(settings: Settings, ledger: Ledger) -> dg.AssetsDefinition:
         with connected(warehouse, ledger.inputs) as con:
             results = judged(ledger.articles, con)
         seconds = time.perf_counter() - started
-        warehouse.note("warnings", "marts.claims", dict.fromkeys(ledger.faults, 1))
+        faults = [*ledger.faults, *(line for article in results for line in article.misfits)]
+        warehouse.note("warnings", "marts.claims", dict.fromkeys(faults, 1))
         for name, frame in tables(results).items():
             stats = warehouse.write(name, frame, transform_seconds=seconds if name == "marts.claims" else 0.0)
             yield dg.MaterializeResult(
@@ -68,9 +68,9 @@ def claim_assets(settings: Settings, ledger: Ledger) -> dg.AssetsDefinition:
         yield dg.AssetCheckResult(
             check_name="files_are_right",
             asset_key=claims,
-            passed=not ledger.faults,
+            passed=not faults,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"faults": list(ledger.faults)},
+            metadata={"faults": faults},
         )
 
     return claims_and_readings
@@ -84,7 +84,7 @@ def _checked(claims: dg.AssetKey, article: ArticleResult, slug: str) -> dg.Asset
     return dg.AssetCheckResult(
         check_name=_check_name(slug),
         asset_key=claims,
-        passed=not any(article.counts[verdict] for verdict in DOUBTFUL),
+        passed=not any(verdict in article.counts for verdict in DOUBTFUL),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "published_at": article.published_at.isoformat(),

@@ -456,6 +456,7 @@ def test_steps_one_after_the_other_publish_what_they_built_together(copied: Path
     assert partial(copied, "derived/streak_events").success
     assert len(Warehouse(copied / "files").builds()) == 1
     assert partial(copied, "marts/streak_history").success
+    assert partial(copied, "marts/claims", "marts/claim_readings", "marts/claim_articles").success
     assert partial(copied, "published/rotation").success
     assert len(Warehouse(copied / "files").builds()) == 2
 

@@ -15,9 +15,9 @@ import pytest
 from small import ask, settings
 from typer.testing import CliRunner, Result
 
-from pipeline.claims.results import ClaimResult, ReadingResult
+from pipeline import reader
+from pipeline.claims.results import VERDICTS, ClaimResult, ReadingResult
 from pipeline.cli import app
-from pipeline.contracts.claims import VERDICTS
 from pipeline.definitions import JOB, build_definitions
 from pipeline.layout import BUILD_FILE, CATALOGUE
 from pipeline.tables import CLAIMS
@@ -134,7 +134,7 @@ def test_the_figures_of_a_claim_and_its_readings(own: Path) -> None:
     )
     assert row[:2] == ("1.014 ± 0.0005%", "1.01%")
     assert row[2:5] == (pytest.approx(1.01419878, abs=1e-8), "pct", pytest.approx(0.00019878, abs=1e-8))
-    assert row[5:7] == ("2024-01-02", "true at the instant of the article, false at the close of 2024-01-03")
+    assert row[5:7] == ("2024-01-02", "true at the close of 2024-01-02, false at the close of 2024-01-03")
     assert row[7:12] == ("the close before", 3, 1, 1, 1)
     assert "IWMM: it is not in this warehouse" in row[12]
     readings = ask(
@@ -334,6 +334,56 @@ def test_measures_are_listed_with_their_parameters() -> None:
     assert result.exit_code == 0
     assert "period_return" in result.stdout
     assert "symbol symbol: Fund or index." in result.stdout
+
+
+def test_options_before_the_word_are_not_dropped(own: Path) -> None:
+    result = CliRunner().invoke(app, ["claims", "--fail-on", "contradicted", "show", "own-five"])
+    assert result.exit_code == 1
+    assert result.stderr == "error: options go after the word show, not before it\n"
+
+
+def test_a_template_gets_a_name_that_an_article_may_have(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["claims", "new", str(tmp_path / "Mine.yaml")])
+    assert result.exit_code == 1
+    assert "small letters" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_seen_with_hindsight_says_so(own: Path, tmp_path: Path) -> None:
+    file = tmp_path / "late.yaml"
+    file.write_text(
+        "title: Late\npublisher: a test\npublished_at: 2023-01-03T13:00:00-05:00\nclaims:\n"
+        "  - {id: late, claim: x, kind: event, measure: curve, expect: {less_than: 1},"
+        " readings: [{reading: later, instant: 2023-12-29 close}]}\n"
+    )
+    result = rotation(own, "claims", "check", file)
+    assert "0.50 pp against less than 1 pp (with hindsight)" in result.stdout
+    assert "later (with hindsight)" in rotation(own, "claims", "check", file, "late").stdout
+
+
+def test_a_measure_that_does_not_fit_is_a_fault_of_the_file(own: Path, tmp_path: Path) -> None:
+    file = tmp_path / "misfit.yaml"
+    file.write_text(OWN.replace("expect: {less_than: 0}", "expect: {of: state, more_than: 1}"))
+    result = rotation(own, "claims", "check", file)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {file}: own-curve: as said: fits what is expected: normal is no number\n"
+    assert "own-five" in result.stdout
+
+
+def test_a_build_from_before_the_ledger_says_what_to_do(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = reader.query
+    monkeypatch.setattr(reader, "query", lambda settings, sql: real(settings, sql.replace("claim_readings'", "none'")))
+    result = rotation(own, "claims")
+    assert result.exit_code == 1
+    assert result.stderr == "error: this build is older than the ledger; run: rotation build --source files\n"
+
+
+def test_faults_are_said_before_a_claim_that_is_not_there(own: Path, tmp_path: Path) -> None:
+    file = tmp_path / "half.yaml"
+    file.write_text(RIGHT)
+    result = rotation(own, "claims", "check", file, "wrong-measure")
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == ["error"] * 3
+    assert "there is no measure 'curv'" in result.stderr
 
 
 def test_before_the_first_build_one_line_says_so(tmp_path: Path) -> None:

