@@ -1,6 +1,6 @@
 """How long the ledger takes on a built warehouse: reading its files, and judging every claim of every article.
 
-    .venv/bin/python benchmarks/claims.py warehouse/files/rotation.duckdb
+.venv/bin/python benchmarks/claims.py warehouse/files/rotation.duckdb
 """
 
 import statistics

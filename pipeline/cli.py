@@ -192,6 +192,7 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
         out.print("\nTry:")
         for sql in QUERIES:
             out.print(f'  {command} query{chosen} "{sql}"', soft_wrap=True, highlight=False, markup=False)
+        out.print(f"  {command} claims{chosen}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _refused(record: dict[str, Any]) -> list[str]:

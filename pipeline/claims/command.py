@@ -222,7 +222,7 @@ def _print_article(article: ArticleResult) -> None:
         highlight=False,
     )
     if len(article.results) > 1 and set(article.counts) == {NOT_TESTABLE}:
-        [(missing, _)] = Counter(claim.missing for claim in article.results).most_common(1)
+        [(missing, _)] = Counter(_lack(claim) for claim in article.results).most_common(1)
         out.print(
             f"none of {len(article.results)} claims is testable; missing: {escape(missing or '')}", highlight=False
         )
@@ -241,13 +241,18 @@ def _print_article(article: ArticleResult) -> None:
 def _against(claim: ClaimResult) -> str:
     """Measured against claimed, and what decides; or what is missing, the first of it."""
     said = f"{claim.measured} against {claim.claimed}" if claim.measured and claim.claimed else claim.measured
-    missing = claim.missing and claim.missing.split("; ")[0]
+    missing = _lack(claim)
     if said is None:
         return f"missing: {missing}" if missing else claim.opinion or ""
     hindsight = " (with hindsight)" if claim.is_hindsight else ""
     untested = f"not tested for want of {missing}" if missing and claim.verdict == SUPPORTED_ONLY_UNDER else None
     more = claim.decided_by or untested
     return f"{said}{hindsight}" + (f"; {more}" if more else "")
+
+
+def _lack(claim: ClaimResult) -> str | None:
+    """The first thing that is missing."""
+    return next((reading.missing for reading in claim.results if reading.missing), claim.missing)
 
 
 def _print_claim(article: ArticleResult, claim: ClaimResult) -> None:

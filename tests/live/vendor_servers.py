@@ -8,6 +8,7 @@ A server never sleeps by itself: an answer that hangs or is late waits for an ev
 """
 
 import abc
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -240,14 +241,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.server.owner
         request, faults = owner._arrived(self.command, self.path)
-        try:
-            self._respond(owner, request, faults)
-        except ConnectionError:
-            self.close_connection = True
-        finally:
-            owner._left()
+        with contextlib.ExitStack() as here:
+            here.callback(owner._left)
+            try:
+                self._respond(owner, request, faults, here)
+            except ConnectionError:
+                self.close_connection = True
 
-    def _respond(self, owner: "VendorServer", request: Request, faults: list[Fault]) -> None:
+    def _respond(
+        self, owner: "VendorServer", request: Request, faults: list[Fault], here: contextlib.ExitStack
+    ) -> None:
         for fault in faults:
             if isinstance(fault, Latency):
                 owner._closing.wait(fault.seconds)
@@ -260,6 +263,7 @@ class _Handler(BaseHTTPRequestHandler):
         if any(isinstance(fault, Reset) for fault in faults):
             self._reset(answer)
         else:
+            here.close()  # before the answer: who has it may ask again at once, and is still one at a time
             self.wfile.write(self._head(answer) + answer.body)
 
     def _head(self, answer: Answer) -> bytes:
