@@ -21,9 +21,9 @@ CLAIMS_DIR = Path(pipeline.__file__).parent.parent / "dbt_like_sql" / "claims"
 SAMPLE_DIR = CLAIMS_DIR / "sample"
 NOW = "now"
 WORDS = ("date", "text", "flag")  # units of values that are no figures
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 _CLOSE = re.compile(r"(\d{4}-\d{2}-\d{2}) close")
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
 
 def _iso_date(given: Any) -> Any:
@@ -35,9 +35,6 @@ def _iso_instant(given: Any) -> Any:
     if isinstance(given, str) and not re.match(r"(19|2\d)\d{2}-\d{2}-\d{2}[T ]", given):
         raise ValueError(f"'{given}' is no instant; write it as 2024-07-16T13:00-04:00")
     return given
-
-
-Day = Annotated[dt.date, BeforeValidator(_iso_date)]
 
 
 def _listed(given: Any) -> Any:
@@ -54,6 +51,7 @@ def _id(text: str) -> str:
     return text
 
 
+Day = Annotated[dt.date, BeforeValidator(_iso_date)]
 Id = Annotated[str, AfterValidator(_id)]
 Text = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
 

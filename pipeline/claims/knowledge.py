@@ -15,8 +15,6 @@ from pipeline.settings import NEW_YORK
 END = ("end", "date")  # date parameters of these names end what a measure looks at; without one the session does
 SYNTHETIC = "real prices: this warehouse holds the sample's made-up ones; build --source files or live"
 NOT_SYNTHETIC = "the sample's made-up prices, of which this article speaks; build --source sample"
-
-
 TABLES = ("core.instruments", "core.macro_latest", "core.series", "core.sessions", "derived.macro_indicators")
 
 

@@ -11,7 +11,7 @@ NOT_TESTABLE = "not_testable"
 INCONSISTENT = "inconsistent"
 OPINION = "opinion"
 VERDICTS = (SUPPORTED, SUPPORTED_ONLY_UNDER, CONTRADICTED, NOT_TESTABLE, INCONSISTENT, OPINION)
-MISFIT = "a measure that "
+MISFIT = "a measure that "  # begins what a reading lacks where its files are at fault
 
 
 @dataclass(frozen=True)
@@ -109,4 +109,4 @@ class ArticleResult:
     def misfits(self) -> list[str]:
         """One line for each reading whose measure does not work, or not with what is expected of it."""
         readings = [one for claim in self.results for one in claim.results if one.is_misfit]
-        return [f"{one.claim_id}: {one.reading}: {(one.missing or '').removeprefix(MISFIT)}" for one in readings]
+        return [f"{one.claim_id}: {one.reading}: needs {one.missing}" for one in readings]
