@@ -45,7 +45,11 @@ def claim_assets(settings: Settings, ledger: Ledger) -> dg.AssetsDefinition:
                 )
                 for article in ledger.articles
             ),
-            dg.AssetCheckSpec("files_are_right", asset=claims, description="Every claim and measure can be read, and each measure fits what is expected of it."),
+            dg.AssetCheckSpec(
+                "files_are_right",
+                asset=claims,
+                description="Every claim and measure can be read, and each measure fits what is expected of it.",
+            ),
         ],
     )
     def claims_and_readings(

@@ -366,7 +366,8 @@ def test_a_measure_that_does_not_fit_is_a_fault_of_the_file(own: Path, tmp_path:
     file.write_text(OWN.replace("expect: {less_than: 0}", "expect: {of: state, more_than: 1}"))
     result = rotation(own, "claims", "check", file)
     assert result.exit_code == 1
-    assert result.stderr == f"error: {file}: own-curve: as said: needs a measure that fits what is expected: normal is no number\n"
+    why = "needs a measure that fits what is expected: normal is no number"
+    assert result.stderr == f"error: {file}: own-curve: as said: {why}\n"
     assert "own-five" in result.stdout
 
 
