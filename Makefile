@@ -1,6 +1,8 @@
 # One door: `make run` and `make test` set up everything they need.
 PYTHON ?= python3
 BIN := .venv/bin
+OLD_DUCKDB := 1.4.5 1.5.6
+JAVASCRIPT := $(if $(shell command -v npm),tests/readers/js/node_modules/.package-lock.json)
 
 .PHONY: help run test soak check ui lock clean
 
@@ -18,12 +20,26 @@ help:
 	"$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pipeline.report.bundle
 	@touch .venv/installed
+
+# clients of earlier DuckDB versions, each in an environment of its own, for tests/readers
+.venv/readers: Makefile .venv/installed
+	for version in $(OLD_DUCKDB); do \
+		$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/duckdb-$$version && \
+		$(BIN)/uv pip install --quiet --only-binary :all: --python .venv/duckdb-$$version/bin/python duckdb==$$version || exit 1; \
+	done
+	@touch .venv/readers
+
+# a Parquet reader in JavaScript; without npm its test is skipped
+tests/readers/js/node_modules/.package-lock.json: tests/readers/js/package-lock.json
+	npm ci --prefix tests/readers/js --no-fund --no-audit --silent
+	@touch $@
 
 run: .venv/installed
 	$(BIN)/rotation build --source sample
 
-test: .venv/installed
+test: .venv/installed .venv/readers $(JAVASCRIPT)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: .venv/installed
@@ -42,4 +58,4 @@ lock: .venv/installed
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
 
 clean:
-	rm -rf .venv
+	rm -rf .venv tests/readers/js/node_modules

@@ -4,6 +4,7 @@ from pathlib import Path
 
 CATALOGUE = "rotation.duckdb"
 BUILD_FILE = "build.json"
+REPORT = "report.html"
 
 
 def current_build(root: Path) -> Path | None:
@@ -15,3 +16,10 @@ def current_build(root: Path) -> Path | None:
 def published_builds(root: Path) -> list[Path]:
     """Folders of the published builds that are kept, oldest first."""
     return sorted(path.parent for path in root.glob(f"builds/*/{BUILD_FILE}") if path.parent.name != "next")
+
+
+def surplus_builds(root: Path, kept: int) -> list[Path]:
+    """Published builds beyond the newest `kept`, oldest first; the current one counts and is never among them."""
+    current = current_build(root)
+    others = [path for path in published_builds(root) if current is None or path.name != current.name]
+    return others[: max(len(others) - (kept - 1), 0)]

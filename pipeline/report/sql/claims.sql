@@ -1,0 +1,2 @@
+-- Every claim with its verdict.
+select * from marts.claims order by article, claim_no

@@ -1,0 +1,6 @@
+-- Every indicator: latest value, the one before, a year ago, and as it was first published.
+select
+    indicator, unit, frequency, observed_on, value, previous_value, round(change, 8) as change, year_ago_value,
+    first_published_value, first_published_at, is_first_published_mixed, round(revision, 8) as revision, is_stale
+from marts.macro_dashboard
+order by indicator
