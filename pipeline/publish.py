@@ -15,131 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import dataframely as dy
 import duckdb
 import polars as pl
 
 from pipeline import sql_models
-from pipeline.contracts.columns import Table
+from pipeline.descriptions import MADE_UP, Described, descriptions
 from pipeline.errors import RotationError
-from pipeline.layout import BUILD_FILE, CATALOGUE
+from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
 from pipeline.settings import Settings
-from pipeline.tables import CONTRACTS, RAW, SCHEMA_VERSION
-from pipeline.transforms.indicators.formulas import INDICATORS
-from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, described
+from pipeline.tables import META, RAW, SCHEMA_VERSION
+from pipeline.transforms.indicators.formulas import INDICATORS, Indicator
+from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, column_texts, described
 
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
 MEMORY_LIMIT = "1GB"
-UTC = pl.Datetime("us", "UTC")
-
-
-@dataclass(frozen=True)
-class Described:
-    """What meta.tables and meta.columns say of one table."""
-
-    name: str
-    description: str
-    grain: tuple[str, ...]
-    known_date: str | None
-    columns: tuple[dict[str, Any], ...]
-
-
-def descriptions(models: Mapping[str, sql_models.Model]) -> dict[str, Described]:
-    """Every published table, core and derived from contracts, marts from their SQL headers."""
-    from_contracts = {
-        name: Described(
-            name=name,
-            description=described(contract),
-            grain=tuple(contract.primary_key()) or GRAINS[name],
-            known_date=contract.known_date,
-            columns=tuple(_column(column, spec, contract) for column, spec in contract.columns().items()),
-        )
-        for name, contract in CONTRACTS.items()
-    }
-    from_sql = {
-        f"marts.{model.name}": Described(
-            name=f"marts.{model.name}",
-            description=model.description,
-            grain=model.grain,
-            known_date=None,
-            columns=tuple(
-                {
-                    "name": c.name,
-                    "description": c.description,
-                    "unit": c.unit,
-                    "grade": c.grade,
-                    "source": None,
-                    "repaints": None,
-                }
-                for c in model.columns
-            ),
-        )
-        for model in models.values()
-    }
-    return {**from_contracts, **from_sql}
-
-
-# tables whose key holds a column that may be NULL, which a contract's primary key cannot
-GRAINS = {
-    "derived.records": ("symbol", "benchmark", "basis", "measure", "direction", "session_date"),
-    "derived.seasonality": ("symbol", "benchmark", "basis", "bucket_type", "bucket"),
-    "derived.seasonality_years": ("symbol", "benchmark", "basis", "bucket_type", "bucket", "year"),
-    "derived.event_studies": ("event_type", "event_date", "symbol", "benchmark", "offset"),
-    "core.rejects": ("origin", "line", "reason", "excerpt"),
-}
-
-
-META = {
-    "tables": "Every published table: what it is, its grain, rows and version.",
-    "columns": "Every published column: type, unit, grade and description.",
-    "indicators": "Every indicator of derived.macro_indicators: unit, grade and description.",
-    "builds": "This build (the last row) and the builds that were kept when it was made.",
-}
-META_COLUMNS = {
-    "layer": "Schema: core, derived or marts.",
-    "table_name": "Table.",
-    "description": "What it is.",
-    "grain": "Columns that identify a row.",
-    "known_date": "Column from whose day or instant a row is known; NULL: the table has none.",
-    "is_synthetic": "TRUE for made-up data of the sample source.",
-    "rows": "Rows, of a build all tables together.",
-    "parquet_bytes": "Size of the Parquet file.",
-    "schema_version": "Goes up when a published column vanishes, changes its type or its meaning.",
-    "position": "Place of the column in its table, from 1.",
-    "column_name": "Column.",
-    "type": "Type in DuckDB.",
-    "unit": "Unit of a figure, or kind of the values; NULL: no figure.",
-    "grade": "exact, ours, reconstruction, proxy or snapshot.",
-    "definition_source": "Who defined the figure, where it was not us.",
-    "is_key": "TRUE for a column of the grain.",
-    "repaints": "FALSE: later sessions and releases leave a known row as it is (tested), a split too but for rounding; "
-    "TRUE: a split, a revision or a later session restates it; NULL: a mart, see the columns it reads. A bar that the "
-    "source corrects (core.capture_edits) changes whatever reads it.",
-    "indicator": "Name in derived.macro_indicators.",
-    "build_id": "Build: instant of its publication, and the first characters of its run.",
-    "source": "Source of the data: sample, files or live.",
-    "code_version": "Version of the program, with the commit where it ran from a checkout.",
-    "created_at": "Instant of the publication.",
-    "as_of": "Instant of a replay; NULL: everything known.",
-    "lock_hash": "SHA-256 of the versions of all installed packages.",
-    "config_hash": "SHA-256 of the config files, SQL models, measures and claims.",
-    "input_hash": "SHA-256 of the captures.",
-    "tables": "How many tables the build has.",
-}
-
-
-def _column(name: str, spec: dy.Column, contract: type[Table]) -> dict[str, Any]:
-    metadata = spec.metadata or {}
-    if not spec.description:
-        raise RotationError(f"column {name} has no description in its contract; add one, it is published")
-    return {
-        "name": name,
-        "description": spec.description,
-        "unit": metadata.get("unit"),
-        "grade": metadata.get("grade", "exact"),
-        "source": metadata.get("source"),
-        "repaints": not spec.primary_key and (contract.known_date is None or metadata.get("repaints", False)),
-    }
 
 
 def publish(
@@ -158,7 +47,7 @@ def publish(
         RotationError: a table is missing, or stands beside a rebuilt table that it was not computed from.
     """
     started = time.perf_counter()
-    tables = descriptions(models)
+    tables = descriptions(models, inputs)
     carried = _carry_over(warehouse, tables, inputs)
     created_at = dt.datetime.now(dt.UTC)
     build: dict[str, Any] = {
@@ -182,7 +71,15 @@ def publish(
     build["rows"] = sum(table["rows"] for table in build["tables"].values())
     _write_catalogue(warehouse, tables, build)
     build["catalogue_bytes"] = (warehouse.next / CATALOGUE).stat().st_size
-    build["seconds"] = _seconds(warehouse.notes("table"), build["ingest"], publishing=time.perf_counter() - started)
+    written = time.perf_counter()
+    build["warnings"] |= _write_report(warehouse.next)
+    build["report_bytes"] = (warehouse.next / REPORT).stat().st_size
+    build["seconds"] = _seconds(
+        warehouse.notes("table"),
+        build["ingest"],
+        publish=written - started,
+        report=time.perf_counter() - written,
+    )
     build["peak_memory_bytes"] = _peak_memory()
     (warehouse.next / BUILD_FILE).write_text(json.dumps(build, indent=2), encoding="utf-8")
     return warehouse.release(build["build_id"])
@@ -278,8 +175,8 @@ def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: boo
     text = SYNTHETIC + table.description if synthetic else table.description
     con.execute(f"comment on table {table.name} is {quoted(text)}")
     for column in table.columns:
-        comment = quoted(column_text(column["description"], column["unit"]))
-        con.execute(f'comment on column {table.name}."{column["name"]}" is {comment}')
+        comment = quoted(column_text(column.description, column.unit))
+        con.execute(f'comment on column {table.name}."{column.name}" is {comment}')
 
 
 def _write_meta(
@@ -288,76 +185,80 @@ def _write_meta(
     build: Mapping[str, Any],
     earlier: Iterable[Path],
 ) -> None:
-    figures = build["tables"]
-    table_rows = pl.DataFrame(
-        [
-            {
-                "layer": table.name.split(".")[0],
-                "table_name": table.name.split(".")[1],
-                "description": table.description,
-                "grain": ", ".join(table.grain),
-                "known_date": table.known_date,
-                "is_synthetic": build["is_synthetic"],
-                "rows": figures[table.name]["rows"],
-                "parquet_bytes": figures[table.name]["bytes"],
-                "schema_version": build["schema_version"],
-            }
-            for table in tables.values()
-        ],
-        schema_overrides={"known_date": pl.String},
-    )
+    past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
+    written = {
+        "meta.tables": [_table_row(table, build) for table in tables.values()],
+        "meta.columns": _column_rows(con, tables.values(), is_synthetic=bool(build["is_synthetic"])),
+        "meta.indicators": [_indicator_row(indicator) for indicator in INDICATORS],
+        "meta.builds": [_build_row(one) for one in [*past, build]],
+    }
+    for name, rows in written.items():
+        contract = META[name]
+        con.register("rows", pl.DataFrame(rows, schema=contract.create_empty().schema).to_arrow())
+        con.execute(f"create table {name} as select * from rows")
+        con.unregister("rows")
+        con.execute(f"comment on table {name} is {quoted(described(contract))}")
+        for column, text in column_texts(contract).items():
+            con.execute(f'comment on column {name}."{column}" is {quoted(text)}')
+
+
+def _table_row(table: Described, build: Mapping[str, Any]) -> dict[str, Any]:
+    layer, name = table.name.split(".")
+    figures = build["tables"][table.name]
+    return {
+        "layer": layer,
+        "table_name": name,
+        "description": table.description,
+        "grain": ", ".join(table.grain),
+        "known_date": table.known_date,
+        "reads": ", ".join(table.reads),
+        "is_synthetic": build["is_synthetic"],
+        "rows": figures["rows"],
+        "parquet_bytes": figures["bytes"],
+        "schema_version": build["schema_version"],
+    }
+
+
+def _column_rows(
+    con: duckdb.DuckDBPyConnection, tables: Iterable[Described], *, is_synthetic: bool
+) -> list[dict[str, Any]]:
     types = dict(
         con.execute(
             "select schema_name || '.' || table_name || '.' || column_name, data_type from duckdb_columns() "
             "where database_name = 'rotation'"
         ).fetchall()
     )
-    column_rows = pl.DataFrame(
-        [
-            {
-                "layer": table.name.split(".")[0],
-                "table_name": table.name.split(".")[1],
-                "position": position,
-                "column_name": column["name"],
-                "type": types[f"{table.name}.{column['name']}"],
-                "unit": column["unit"],
-                "grade": column["grade"],
-                "description": column["description"],
-                "definition_source": column["source"],
-                "is_key": column["name"] in table.grain,
-                "repaints": column["repaints"],
-            }
-            for table in tables.values()
-            for position, column in enumerate(table.columns, 1)
-        ],
-        schema_overrides={"definition_source": pl.String, "unit": pl.String, "repaints": pl.Boolean},
-    )
-    indicator_rows = pl.DataFrame(
-        [
-            {
-                "indicator": one.name,
-                "unit": one.unit,
-                "grade": one.grade,
-                "description": one.description,
-                "definition_source": one.source,
-            }
-            for one in INDICATORS
-        ],
-        schema_overrides={"definition_source": pl.String},
-    )
-    past = [json.loads((path / BUILD_FILE).read_text(encoding="utf-8")) for path in earlier]
-    build_rows = pl.DataFrame(
-        [_build_row(one) for one in [*past, build]],
-        schema_overrides={"created_at": UTC, "as_of": UTC},
-    )
-    written = {"tables": table_rows, "columns": column_rows, "indicators": indicator_rows, "builds": build_rows}
-    for name, rows in written.items():
-        con.register("rows", rows.to_arrow())
-        con.execute(f"create table meta.{name} as select * from rows")
-        con.unregister("rows")
-        con.execute(f"comment on table meta.{name} is {quoted(META[name])}")
-        for column in rows.columns:
-            con.execute(f'comment on column meta.{name}."{column}" is {quoted(META_COLUMNS[column])}')
+    return [
+        {
+            "layer": table.name.split(".")[0],
+            "table_name": table.name.split(".")[1],
+            "position": position,
+            "column_name": column.name,
+            "type": types[f"{table.name}.{column.name}"],
+            "unit": column.unit,
+            "grade": column.grade,
+            "description": column.description,
+            "definition": column.definition,
+            "definition_source": column.definition_source,
+            "is_key": column.name in table.grain,
+            "repaints": column.repaints,
+            "source": column.basis.source,
+            "licence": MADE_UP if is_synthetic else column.basis.licence,
+            "lineage": ", ".join(column.lineage) or None,
+        }
+        for table in tables
+        for position, column in enumerate(table.columns, 1)
+    ]
+
+
+def _indicator_row(indicator: Indicator) -> dict[str, Any]:
+    return {
+        "indicator": indicator.name,
+        "unit": indicator.unit,
+        "grade": indicator.grade,
+        "description": indicator.description,
+        "definition_source": indicator.source,
+    }
 
 
 def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
@@ -373,7 +274,17 @@ def _build_row(build: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _seconds(tables: Mapping[str, Any], ingest: Mapping[str, Any], *, publishing: float) -> dict[str, float]:
+def _write_report(folder: Path) -> dict[str, dict[str, int]]:
+    """Write report.html from the finished catalogue; return what of it could not be made, as the build's warnings."""
+    from pipeline.report.page import write  # Altair takes half a second to import
+
+    lines = write(folder / CATALOGUE, folder / REPORT)
+    return {"report": dict.fromkeys(lines, 1)} if lines else {}
+
+
+def _seconds(
+    tables: Mapping[str, Any], ingest: Mapping[str, Any], *, publish: float, report: float
+) -> dict[str, float]:
     """Where the time of a build went, by phase; Dagster's own share is what the command line adds."""
     phases = {
         phase: sum(table[f"{phase}_seconds"] for table in tables.values()) for phase in ("read", "transform", "write")
@@ -381,7 +292,8 @@ def _seconds(tables: Mapping[str, Any], ingest: Mapping[str, Any], *, publishing
     return {
         "ingest": round(ingest.get("seconds", 0.0), 2),
         **{phase: round(seconds, 2) for phase, seconds in phases.items()},
-        "publish": round(publishing, 2),
+        "publish": round(publish, 2),
+        "report": round(report, 2),
     }
 
 

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import RotationError
 
 SOURCES = ("sample", "files", "live")
+KEEP_BUILDS = 3
+KEEP_DAYS = 90
 NEW_YORK = ZoneInfo("America/New_York")
 YAHOO_URL = "https://query2.finance.yahoo.com"
 FRED_API_URL = "https://api.stlouisfed.org/fred"
@@ -29,6 +31,9 @@ class Settings:
     symbols, series: what the `live` source asks for; both None: everything, one None: nothing of that kind.
     fred_api_key: never printed, logged or stored; None: FRED's public CSV download is used.
     yahoo_url, fred_api_url, fred_csv_url: where the vendors are reached, for a gateway or a mirror.
+    webhook_url: who knows it may post there, so it is never printed, logged or stored; None: alerts go to alerts.log.
+    keep_builds: how many published builds of a source stay; the current one is always among them.
+    keep_days: for how long `rotation prune` leaves Dagster's runs and alerts.log.
     """
 
     home: Path
@@ -43,11 +48,18 @@ class Settings:
     yahoo_url: str = YAHOO_URL
     fred_api_url: str = FRED_API_URL
     fred_csv_url: str = FRED_CSV_URL
+    webhook_url: str | None = field(default=None, repr=False)
+    keep_builds: int = KEEP_BUILDS
+    keep_days: int = KEEP_DAYS
 
     def __post_init__(self) -> None:
-        """Refuse a source that does not exist."""
+        """Refuse a source that does not exist, and to keep nothing."""
         if self.source not in SOURCES:
             raise RotationError(f"there is no source '{self.source}'; choose one of: {', '.join(SOURCES)}")
+        if self.keep_builds < 2:
+            raise RotationError(f"{self.keep_builds} builds are too few to keep; rollback needs 2 or more")
+        if self.keep_days < 1:
+            raise RotationError(f"{self.keep_days} days are too few to keep; 1 or more")
 
     @property
     def root(self) -> Path:
@@ -75,6 +87,16 @@ class Settings:
                 raise RotationError(f"{name}: '{address}' is no address; it must begin with http:// or https://")
             return address
 
+        def number(name: str, default: int) -> int:
+            text = environment.get(name) or str(default)
+            try:
+                return int(text)
+            except ValueError as error:
+                raise RotationError(f"{name}: '{text}' is no whole number") from error
+
+        webhook = (environment.get("ROTATION_WEBHOOK_URL") or "").strip() or None
+        if webhook and not webhook.startswith(("http://", "https://")):
+            raise RotationError("ROTATION_WEBHOOK_URL is no address; it must begin with http:// or https://")
         return cls(
             home=path("ROTATION_HOME") or Path("warehouse"),
             source=environment.get("ROTATION_SOURCE") or "sample",
@@ -84,6 +106,9 @@ class Settings:
             yahoo_url=url("ROTATION_YAHOO_URL") or YAHOO_URL,
             fred_api_url=url("ROTATION_FRED_API_URL") or FRED_API_URL,
             fred_csv_url=url("ROTATION_FRED_CSV_URL") or FRED_CSV_URL,
+            webhook_url=webhook,
+            keep_builds=number("ROTATION_KEEP_BUILDS", KEEP_BUILDS),
+            keep_days=number("ROTATION_KEEP_DAYS", KEEP_DAYS),
         )
 
 

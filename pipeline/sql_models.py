@@ -21,8 +21,9 @@ MODELS_DIR = Path(pipeline.__file__).parent.parent / "dbt_like_sql" / "marts"
 LAYER = "marts"
 READABLE_LAYERS = ("core", "derived", LAYER)
 UNITS = {kind.replace("_", " "): decimals for kind, decimals in DECIMALS.items()} | {"count": None}
-HEADER_KEYS = ("model", "grain", "column", "fail", "warn")
+HEADER_KEYS = ("model", "grain", "known", "column", "fail", "warn")
 GRADES = ("exact", "ours", "reconstruction", "proxy", "snapshot")
+REPAINTS = "repaints"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"([^|]*?)\s*\|\s*(.*?)(?:\s*\[([^\[\]]*)\])?")
@@ -41,12 +42,13 @@ _TYPES: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A result column as its header line describes it."""
+    """A result column as its header line describes it; `repaints`: later data restate it in rows already known."""
 
     name: str
     description: str
     unit: str | None = None
     grade: str = "exact"
+    repaints: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class Model:
-    """A SQL file, read and checked. `sql` is its whole text: DuckDB skips the header, and lines keep their numbers."""
+    """A SQL file, read and checked. `sql` is its whole text: DuckDB skips the header, and lines keep their numbers.
+
+    `known_date`: the column from whose day or instant a row is known; None: the model shows the state at the build.
+    """
 
     name: str
     description: str
@@ -101,6 +106,7 @@ class Model:
     sql: str
     inputs: tuple[str, ...]
     path: Path
+    known_date: str | None = None
     layer: str = LAYER
 
 
@@ -185,7 +191,19 @@ def _load(path: Path) -> Model:
         sql=text.rstrip().rstrip(";"),
         inputs=_inputs(path, text, query),
         path=path,
+        known_date=_known_date(path, entries, columns),
     )
+
+
+def _known_date(path: Path, entries: list[HeaderLine], columns: tuple[Column, ...]) -> str | None:
+    if any(entry.key == "known" for entry in entries):
+        known = only(path, entries, "known")
+        return _known_columns(path, known.line, "known", [known.value], columns)[0]
+    lines = [entry for entry in entries if entry.key == "column"]
+    useless = next((entry for entry, column in zip(lines, columns, strict=True) if column.repaints), None)
+    if useless:
+        raise fault(path, useless.line, f"[{REPAINTS}] says nothing without a '-- known:' line: all columns repaint")
+    return None
 
 
 def _columns(path: Path, entries: list[HeaderLine]) -> tuple[Column, ...]:
@@ -203,11 +221,12 @@ def _column(path: Path, entry: HeaderLine) -> Column:
     if match is None or not _NAME.fullmatch(match[1]) or not match[2]:
         raise fault(path, entry.line, "expected '-- column: name | What it is. [unit]'")
     words = [word.strip() for word in match[3].split(",")] if match[3] is not None else []
-    units, grades = [w for w in words if w in UNITS], [w for w in words if w in GRADES]
-    if len(units) > 1 or len(grades) > 1 or len(units) + len(grades) != len(words):
-        known = f"a unit ({', '.join(UNITS)}), a grade ({', '.join(GRADES)}) or both"
+    found = [[word for word in words if word in kind] for kind in (UNITS, GRADES, (REPAINTS,))]
+    if any(len(of_a_kind) > 1 for of_a_kind in found) or sum(map(len, found)) != len(words):
+        known = f"a unit ({', '.join(UNITS)}), a grade ({', '.join(GRADES)}), {REPAINTS}, or more than one of these"
         raise fault(path, entry.line, f"[{match[3]}]: the brackets hold {known}")
-    return Column(match[1], match[2], *(units or [None]), *(grades or ["exact"]))
+    [unit], [grade], repaints = found[0] or [None], found[1] or ["exact"], bool(found[2])
+    return Column(match[1], match[2], unit, grade, repaints)
 
 
 def _test(path: Path, entry: HeaderLine, columns: tuple[Column, ...]) -> Test:
@@ -294,6 +313,8 @@ def _check_types(model: Model, found: list[str], types: list[str]) -> None:
             raise FileError(f"{model.path}: column {name} is {kind}; cast it to one of {', '.join(_TYPES)}")
         if _TYPES[kind] == pl.Float64() and column.unit is None:
             raise FileError(f"{model.path}: column {name} is {kind} and needs a unit: [{'], ['.join(UNITS)}]")
+        if name == model.known_date and not _TYPES[kind].is_temporal():
+            raise FileError(f"{model.path}: a row is known from a day or an instant, and column {name} is {kind}")
 
 
 def _published(value: pl.Expr, kind: pl.DataType, column: Column) -> pl.Expr:

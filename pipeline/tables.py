@@ -1,6 +1,8 @@
 """The list of tables: what each is called, what describes it, and the names everything agrees on."""
 
-from pipeline.contracts import claims, core, raw
+import dataframely as dy
+
+from pipeline.contracts import claims, core, meta, raw
 from pipeline.contracts.columns import Table
 from pipeline.contracts.derived import (
     bar_events,
@@ -18,7 +20,7 @@ from pipeline.contracts.derived import (
 
 SCHEMA_VERSION = 1  # goes up when a published column vanishes, changes its type or its meaning
 
-RAW = {
+RAW: dict[str, type[raw.Capture]] = {
     "price_captures": raw.PriceCapture,
     "macro_captures": raw.MacroCapture,
     "futures_captures": raw.FuturesCapture,
@@ -71,8 +73,56 @@ CLAIMS: dict[str, type[Table]] = {
     "marts.claim_articles": claims.ClaimArticles,
 }
 
+META: dict[str, type[dy.Schema]] = {
+    "meta.tables": meta.Tables,
+    "meta.columns": meta.Columns,
+    "meta.indicators": meta.Indicators,
+    "meta.builds": meta.Builds,
+}
+
 CONTRACTS: dict[str, type[Table]] = {
     **{f"core.{name}": contract for name, contract in CORE.items()},
     **{f"derived.{name}": contract for name, contract in DERIVED.items()},
     **CLAIMS,
+}
+
+# What a table is computed from, in the order in which its transform takes them; a mart's inputs are found in its SQL.
+CORE_INPUTS: dict[str, tuple[str, ...]] = {
+    "core.sessions": ("raw.price_captures", "raw.macro_captures"),
+    "core.prices": ("raw.price_captures", "core.sessions"),
+    "core.rejects": ("raw.price_captures", "raw.macro_captures", "raw.rejects", "core.sessions"),
+    "core.fed_funds_futures": ("raw.futures_captures",),
+    "core.fomc_meetings": ("raw.fomc_captures",),
+    "core.macro_releases": ("raw.macro_captures", "core.fomc_meetings"),
+    "core.macro_latest": ("core.macro_releases",),
+    "core.capture_edits": ("raw.price_captures", "core.macro_releases"),
+    "core.instruments": ("core.prices",),
+    "core.fund_facts": ("raw.fact_captures",),
+    "core.source_status": ("raw.answers", "raw.price_captures"),
+    "core.series": ("core.macro_latest", "core.source_status", "raw.series_captures"),
+}
+
+DERIVED_INPUTS: dict[str, tuple[str, ...]] = {
+    "derived.returns": ("core.prices",),
+    "derived.relative_strength": ("core.prices",),
+    "derived.streak_events": ("core.prices",),
+    "derived.records": ("core.prices",),
+    "derived.bar_events": ("core.prices",),
+    "derived.trend": ("core.prices",),
+    "derived.drawdowns": ("core.prices",),
+    "derived.valuation_gap": ("core.prices", "core.fund_facts", "core.sessions"),
+    "derived.yield_curve_status": ("core.macro_releases",),
+    "derived.yield_curve_inversions": ("core.macro_releases",),
+    "derived.macro_indicators": ("core.macro_releases",),
+    "derived.credit_regime": ("core.macro_releases",),
+    "derived.fomc_odds": ("core.fed_funds_futures", "core.fomc_meetings", "core.macro_releases"),
+    "derived.breadth": ("core.prices",),
+    "derived.seasonality": ("core.prices",),
+    "derived.seasonality_years": ("core.prices",),
+    "derived.event_studies": (
+        "core.prices",
+        "core.sessions",
+        "core.macro_releases",
+        "core.fomc_meetings",
+    ),
 }

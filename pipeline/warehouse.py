@@ -25,10 +25,10 @@ from filelock import FileLock, Timeout
 from pipeline.captures import new_rows
 from pipeline.contracts.columns import Table, rounded
 from pipeline.errors import RotationError
-from pipeline.layout import CATALOGUE, current_build, published_builds
+from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT, current_build, published_builds, surplus_builds
+from pipeline.settings import KEEP_BUILDS
 from pipeline.tables import CONTRACTS, RAW
 
-KEPT_BUILDS = 3
 LOCK_SECONDS = 60
 SYNTHETIC = "SYNTHETIC DATA. "  # what stands before every description of made-up data
 UNITLESS = ("text", "date", "flag", "UTC instant")
@@ -73,12 +73,22 @@ class Warehouse:
         *,
         as_of: str | None = None,
         is_synthetic: bool = False,
+        keep_builds: int = KEEP_BUILDS,
         on_table: Callable[[str], None] | None = None,
     ) -> None:
-        """Open the warehouse at `root`; `as_of` is the label of a replay, `on_table` hears each table's name."""
+        """Open the warehouse at `root`.
+
+        Args:
+            root: folder of one source.
+            as_of: label of a replay.
+            is_synthetic: whether every table says that its data are made up.
+            keep_builds: how many published builds stay after a publication, the new one among them.
+            on_table: hears each table's name.
+        """
         self.root = root
         self.as_of = as_of
         self.is_synthetic = is_synthetic
+        self.keep_builds = keep_builds
         self.on_table = on_table or (lambda name: None)
         self.next = root / "builds" / "next" if as_of is None else root / "as_of" / f".{as_of}-next"
 
@@ -208,16 +218,16 @@ class Warehouse:
         self.next.rename(build)
         sync(build.parent)
         self.point_to(build)
-        for old in [path for path in self.builds() if path != build][: -(KEPT_BUILDS - 1)]:
-            shutil.rmtree(old)
+        for old in surplus_builds(self.root, self.keep_builds):
+            remove_build(old)
         return build
 
     def point_to(self, build: Path) -> None:
         """Swap `current` to a build: the one step that readers see."""
         swap_link(self.root / "current", Path("builds") / build.name)
-        link = self.root / CATALOGUE
-        if not link.is_symlink():
-            swap_link(link, Path("current") / CATALOGUE)
+        for name in (CATALOGUE, REPORT):
+            if not (self.root / name).is_symlink():
+                swap_link(self.root / name, Path("current") / name)
 
     def _release_replay(self, build_id: str) -> Path:
         link = self.root / "as_of" / str(self.as_of)
@@ -229,6 +239,12 @@ class Warehouse:
         if old is not None:
             shutil.rmtree(old, ignore_errors=True)
         return link
+
+
+def remove_build(build: Path) -> None:
+    """Delete a build; one that a kill leaves half deleted is no longer listed."""
+    (build / BUILD_FILE).unlink(missing_ok=True)
+    shutil.rmtree(build)
 
 
 def checked(name: str, frame: pl.DataFrame, contract: type[Table]) -> pl.DataFrame:

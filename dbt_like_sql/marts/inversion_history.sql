@@ -2,10 +2,11 @@
 --     interruptions of at most 5 observations and have at least 20 inverted ones. How long, how deep, and when the end
 --     was certain.
 -- grain: curve, variant, start_date
+-- known: available_at
 -- column: curve | 10y2y or 10y3m.
 -- column: variant | raw or sustained.
 -- column: start_date | First inverted observation.
--- column: sustained_on | Twentieth inverted observation, from which a sustained spell is known; NULL for raw.
+-- column: sustained_on | Twentieth inverted observation, from which a sustained spell is known; NULL for raw. [ours]
 -- column: last_inverted_on | Last inverted observation; of an open spell the newest one so far.
 -- column: uninverted_on | First non-negative observation after it; NULL until the end is confirmed.
 -- column: confirmed_on | Observation that confirmed the end: sustained the sixth non-negative in a row, raw the first.

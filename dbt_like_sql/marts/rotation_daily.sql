@@ -2,12 +2,13 @@
 --     technology, returns, and the yield curve and credit spread as they were known at that close. Split-adjusted
 --     prices (basis price).
 -- grain: session_date
+-- known: session_date
 -- column: session_date | New York trading session; the row is known from its close.
 -- column: close_at | Closing instant of the session.
 -- column: small_symbol | Fund with the role small.
 -- column: large_symbol | Fund with the role large.
 -- column: tech_symbol | Fund with the role tech; NULL when none is followed.
--- column: ratio | Close of the small fund over close of the large fund. [ratio]
+-- column: ratio | Close of the small fund over close of the large fund. [ratio, repaints]
 -- column: ratio_change_21d | Ratio over the ratio 21 common sessions earlier, less 1. [fraction]
 -- column: ratio_change_63d | Ratio over the ratio 63 common sessions earlier, less 1. [fraction]
 -- column: spread_1d_pp | 100 x (1-session return of small less that of large). [pp]
@@ -17,7 +18,8 @@
 -- column: quadrant | Rotation of small against large: leading, weakening, lagging or improving. [ours]
 -- column: regime_63d | up or down (63-session return of small), _leading or _lagging (against large).
 -- column: is_ratio_high_252 | Ratio at or above the highest of the last 252 common sessions; NULL before the 252nd.
--- column: vs_tech_ratio | Close of the small fund over close of the tech fund; NULL where tech did not trade. [ratio]
+-- column: vs_tech_ratio | Close of the small fund over close of the tech fund; NULL where tech did not trade.
+--     [ratio, repaints]
 -- column: vs_tech_ratio_change_21d | Ratio to tech over that ratio 21 common sessions earlier, less 1. [fraction]
 -- column: vs_tech_ratio_change_63d | Ratio to tech over that ratio 63 common sessions earlier, less 1. [fraction]
 -- column: vs_tech_spread_1d_pp | 100 x (1-session return of small less that of tech). [pp]

@@ -1,6 +1,7 @@
 -- model: One row per streak of at least 3 hits of a followed symbol, ranked among all streaks of the same symbol,
 --     basis, rule and allowed misses. Ranks are today's: a later streak can push an old one down.
 -- grain: symbol, basis, rule, allowed_misses, start_date, end_date
+-- known: confirmed_on
 -- column: symbol | Fund or index that has a role.
 -- column: name | Full name.
 -- column: role | What it stands for, e.g. small or large.
@@ -16,8 +17,10 @@
 -- column: min_ret_1d | Smallest daily return inside, misses included. [fraction]
 -- column: confirmed_on | Session from which the end is known; NULL while open.
 -- column: is_open | TRUE while further sessions may still extend it.
--- column: rank | 1 has the most hits; among equals the larger move (cum_return without its sign) first. [count]
--- column: ranked_among | Streaks of the same symbol, basis, rule and allowed misses with at least 3 hits. [count]
+-- column: rank | 1 has the most hits; among equals the larger move (cum_return without its sign) first.
+--     [count, repaints]
+-- column: ranked_among | Streaks of the same symbol, basis, rule and allowed misses with at least 3 hits.
+--     [count, repaints]
 -- fail: unique(symbol, basis, rule, allowed_misses, start_date, end_date)
 -- fail: not_null(symbol, role, basis, rule, allowed_misses, start_date, end_date, hits, rank, ranked_among)
 -- fail: hits >= 3

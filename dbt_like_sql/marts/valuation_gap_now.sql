@@ -12,7 +12,7 @@
 -- column: percentile_expanding | Percentile of log_price_ratio among all values so far, 0 to 1. [probability, proxy]
 -- column: z_expanding | z-score of log_price_ratio among all values so far. [sd, proxy]
 -- column: trend_residual | Today's residual from the least-squares line on all log_price_ratio so far. [ratio, proxy]
--- column: widest_since | Latest earlier session with a ratio at least as high; NULL: never since history_start.
+-- column: widest_since | Latest earlier session with a ratio at least as high; NULL: never since history_start. [proxy]
 -- column: history_start | First session that both traded: how far back percentile, z and widest_since reach.
 -- column: sessions_since_start | Common sessions after history_start. [count]
 -- column: growth_distribution_yield | Cash distributions of 365 days over the close, capital gains excluded. [fraction]

@@ -1,7 +1,7 @@
 """The claims ledger: commentary, and what comes of it. Definitions, section 9."""
 
 from pipeline.claims.results import KINDS, VERDICTS
-from pipeline.contracts.columns import Table, count, day, flag, instant, number, text
+from pipeline.contracts.columns import COMMENTARY, Table, count, day, flag, instant, number, text
 
 MEASURED = "unit_of_the_measure"
 CLAIM = "Claim."
@@ -15,6 +15,9 @@ MARGIN = (
 
 class Claims(Table):
     """One row per claim of the commentary in the ledger: its verdict, and the reading that stands for it."""
+
+    section = 9
+    origins = (COMMENTARY,)
 
     claim_id = text(CLAIM, primary_key=True)
     article = text("Article that makes it.")
@@ -59,6 +62,9 @@ class Claims(Table):
 class ClaimReadings(Table):
     """One row per reading of a claim: what it measures, what came out, and the SQL that gives the same figure again."""
 
+    section = 9
+    origins = (COMMENTARY,)
+
     claim_id = text(CLAIM, primary_key=True)
     reading_no = count("Place among the claim's readings, from 1.", nullable=False, primary_key=True)
     reading = text("The reading's name.")
@@ -93,6 +99,9 @@ class ClaimReadings(Table):
 
 class ClaimArticles(Table):
     """One row per article in the ledger: who said it, when, and how many of its claims have each verdict."""
+
+    section = 9
+    origins = (COMMENTARY,)
 
     article = text("Article: the name of its file.", primary_key=True)
     title = text("What it is about, in our words.")

@@ -4,6 +4,7 @@ A kind says the unit and how many decimals a published figure carries; it is the
 `Table` is the base of every published schema; its docstring is the table's description.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import dataframely as dy
@@ -29,15 +30,43 @@ BASIS = "price: split-adjusted close; total: forward total-return index."
 SYMBOL = "Fund or index."
 SESSION = "New York trading session; the row is known from its close."
 
+# headings of docs/definitions.md
+SECTIONS = {
+    0: "Rules for all of them",
+    1: "Returns and relative strength",
+    2: "Streaks, bar events, records",
+    3: "Trend, momentum, phases, drawdowns",
+    4: "Yield curve",
+    5: "Valuation-gap proxies",
+    6: "Macro indicators",
+    7: "Breadth, seasonality, event studies",
+    9: "Claims",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where data come from, and whose they are: may they be passed on?"""
+
+    name: str
+    licence: str
+
+
+CALENDAR = Origin("exchange calendar", "exchange_calendars (Apache-2.0), free to pass on")
+COMMENTARY = Origin("commentary", "claims in our words, free to pass on (the articles are their publishers')")
+
 
 class Table(dy.Schema):
     """Base of every published table.
 
     `known_date` names the column from whose day or instant a row is known. Rows of a table that has one never change
     once they are known, apart from its columns that say `repaints`; a table without one shows the state at the build.
+    `section` of docs/definitions.md defines its columns. `origins` are what it rests on beside captures.
     """
 
     known_date: ClassVar[str | None] = None
+    section: ClassVar[int] = 0
+    origins: ClassVar[tuple[Origin, ...]] = ()
 
 
 def number(

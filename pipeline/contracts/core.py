@@ -1,6 +1,6 @@
 """Core: typed, keyed, current. A pure function of the captures and `as_of`."""
 
-from pipeline.contracts.columns import Table, count, day, flag, instant, number, text
+from pipeline.contracts.columns import CALENDAR, Table, count, day, flag, instant, number, text
 
 
 class Instruments(Table):
@@ -44,6 +44,7 @@ class Series(Table):
 class Sessions(Table):
     """One row per XNYS session that had closed at the build's instant."""
 
+    origins = (CALENDAR,)
     known_date = "session_date"
 
     session_date = day("New York trading session.", nullable=False, primary_key=True)
@@ -95,6 +96,7 @@ class Prices(Table):
 class MacroReleases(Table):
     """Every value ever known of every observation, with the instant from which it was public."""
 
+    section = 6
     known_date = "available_at"
 
     series_id = text("Series.", primary_key=True)
@@ -112,6 +114,8 @@ class MacroReleases(Table):
 class MacroLatest(Table):
     """The newest value of every observation: revised data, which replace what was known before."""
 
+    section = 6
+
     series_id = text("Series.", primary_key=True)
     observed_on = day("First day of the period the value is about.", nullable=False, primary_key=True)
     value = number("as_served", "Value of the newest capture; NULL: the source says that there is none.")
@@ -127,6 +131,7 @@ class MacroLatest(Table):
 class FedFundsFutures(Table):
     """Settlements of 30-day fed funds futures, one row per contract and trading day."""
 
+    section = 6
     known_date = "session_date"
 
     contract = text("Contract as the source names it, e.g. ZQN23.", primary_key=True)
@@ -142,6 +147,7 @@ class FedFundsFutures(Table):
 class FomcMeetings(Table):
     """One row per meeting of the FOMC, or decision between meetings: held, cancelled or planned."""
 
+    section = 6
     known_date = "decided_at"
 
     decided_on = day("Day of the decision: the last day of the meeting.", nullable=False, primary_key=True)
@@ -162,6 +168,7 @@ class FomcMeetings(Table):
 class FundFacts(Table):
     """What a vendor states about a fund on one day: the first capture of that day. Never back-filled."""
 
+    section = 5
     known_date = "available_at"
 
     symbol = text("Fund.", primary_key=True)

@@ -1,16 +1,28 @@
 """What a source said, and when: the columns of the captures. Append-only, never corrected."""
 
+from typing import ClassVar
+
 import dataframely as dy
 
+from pipeline.contracts.columns import Origin
 
-class _Capture(dy.Schema):
+SERVED = "whoever served them (Yahoo Finance: personal use, not to be passed on)"
+
+
+class Capture(dy.Schema):
+    """Base of every capture table; `origins`: what it holds, and whose that is."""
+
+    origins: ClassVar[tuple[Origin, ...]]
+
     captured_at = dy.Datetime(time_zone="UTC", description="UTC instant at which the value was received.")
     source = dy.String(description="Source that was asked: sample, files or live.")
     origin = dy.String(description="Where the value came from: a file's path below the folder, or a request.")
 
 
-class PriceCapture(_Capture):
+class PriceCapture(Capture):
     """One daily bar as a source gave it, on the split basis of the source at `captured_at`."""
+
+    origins = (Origin("prices", SERVED),)
 
     symbol = dy.String(description="Fund or index.")
     session_date = dy.Date(description="New York session of the bar.")
@@ -30,8 +42,10 @@ class PriceCapture(_Capture):
     flags = dy.String(nullable=True, description="Names of faults and repairs, separated by a space.")
 
 
-class MacroCapture(_Capture):
+class MacroCapture(Capture):
     """One observation of a macro series as a source gave it."""
+
+    origins = (Origin("macro series", "the owner of each series, see core.series.licence"),)
 
     series_id = dy.String(description="Series.")
     observed_on = dy.Date(description="First day of the period the value is about.")
@@ -45,8 +59,10 @@ class MacroCapture(_Capture):
     )
 
 
-class FuturesCapture(_Capture):
+class FuturesCapture(Capture):
     """One daily settlement of a fed funds futures contract."""
+
+    origins = (Origin("fed funds futures", SERVED),)
 
     contract = dy.String(description="Contract, e.g. ZQN23.")
     session_date = dy.Date(description="Trading day.")
@@ -55,8 +71,10 @@ class FuturesCapture(_Capture):
     open_interest = dy.Float64(nullable=True, min=0, description="Contracts open.")
 
 
-class FomcCapture(_Capture):
+class FomcCapture(Capture):
     """One meeting of the Federal Open Market Committee."""
+
+    origins = (Origin("FOMC calendar", "Federal Reserve, public domain"),)
 
     decided_on = dy.Date(description="Day of the decision.")
     target_pct = dy.Float64(
@@ -65,8 +83,10 @@ class FomcCapture(_Capture):
     previous_target_pct = dy.Float64(nullable=True, description="Target before the decision.")
 
 
-class FactCapture(_Capture):
+class FactCapture(Capture):
     """What a vendor states about a fund on one day. Captured forward, one row a day, never back-filled."""
+
+    origins = (Origin("fund facts", SERVED),)
 
     symbol = dy.String(description="Fund.")
     quoted_on = dy.Date(description="New York day on which it was asked.")
@@ -74,8 +94,10 @@ class FactCapture(_Capture):
     yield_pct = dy.Float64(nullable=True, description="Yield in percent, as the vendor states it.")
 
 
-class SeriesCapture(_Capture):
+class SeriesCapture(Capture):
     """What a source says of a macro series."""
+
+    origins = (Origin("series metadata", "Federal Reserve Bank of St. Louis, terms of use apply"),)
 
     series_id = dy.String(description="Series.")
     title = dy.String(nullable=True, description="Title.")
@@ -87,8 +109,10 @@ class SeriesCapture(_Capture):
     last_updated_at = dy.Datetime(time_zone="UTC", nullable=True, description="When the source last changed it.")
 
 
-class Answer(_Capture):
+class Answer(Capture):
     """What became of asking a source for one thing on one day."""
+
+    origins = (Origin("answers of the source", "our own notes, free to pass on"),)
 
     dataset = dy.String(description="prices, macro, metadata, futures or facts.")
     id = dy.String(description="Symbol, series or contract that was asked for.")
@@ -101,8 +125,10 @@ class Answer(_Capture):
     served_to = dy.Date(nullable=True, description="Last day served; NULL: none.")
 
 
-class Reject(_Capture):
+class Reject(Capture):
     """A piece of input that was not taken over, and why."""
+
+    origins = (Origin("refused input", "whoever served what it quotes"),)
 
     line = dy.Int64(nullable=True, description="Line in the file; NULL where the whole file is meant.")
     reason = dy.String(description="Why it was refused, for a person.")

@@ -8,31 +8,20 @@ import dagster as dg
 import polars as pl
 
 from pipeline.config import Config
-from pipeline.defs.warehouse import contract_metadata, key, preview, table_asset, written
+from pipeline.defs import checks, ingest
+from pipeline.defs.charts import charts
+from pipeline.defs.schemas import contract_metadata, identity
+from pipeline.defs.warehouse import Plan, table_asset, written
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS
-from pipeline.transforms import futures, macro, reference
+from pipeline.tables import CORE_INPUTS as INPUTS
+from pipeline.transforms import futures, macro, reference, upkeep
 from pipeline.transforms.answers import source_status
 from pipeline.transforms.captures import price_edits
 from pipeline.transforms.facts import fund_facts
 from pipeline.transforms.prices import prices
 from pipeline.transforms.rejects import macro_edits, rejects, split_by_contract
 from pipeline.warehouse import Warehouse, described
-
-INPUTS: dict[str, tuple[str, ...]] = {
-    "core.sessions": ("raw.price_captures", "raw.macro_captures"),
-    "core.prices": ("raw.price_captures", "core.sessions"),
-    "core.rejects": ("raw.price_captures", "raw.macro_captures", "raw.rejects", "core.sessions"),
-    "core.fed_funds_futures": ("raw.futures_captures",),
-    "core.fomc_meetings": ("raw.fomc_captures",),
-    "core.macro_releases": ("raw.macro_captures", "core.fomc_meetings"),
-    "core.macro_latest": ("core.macro_releases",),
-    "core.capture_edits": ("raw.price_captures", "core.macro_releases"),
-    "core.instruments": ("core.prices",),
-    "core.fund_facts": ("raw.fact_captures",),
-    "core.source_status": ("raw.answers", "raw.price_captures"),
-    "core.series": ("core.macro_latest", "core.source_status", "raw.series_captures"),
-}
 
 
 def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
@@ -50,12 +39,22 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
             series, config.series, settings.as_of, meetings
         ),
         "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
+        "core.series": lambda latest, status, _: reference.series(
+            latest, status, config.series, is_synthetic=is_synthetic
+        ),
     }
+    plans = _plans(settings, config)
     return [
-        _prices_and_rejects(settings, config),
-        _series(settings, config),
-        *(table_asset(settings, name, INPUTS[name], compute) for name, compute in simple.items()),
+        _prices_and_rejects(settings, config, plans["core.prices"]),
+        *(table_asset(settings, name, INPUTS[name], compute, plans[name]) for name, compute in simple.items()),
     ]
+
+
+def _plans(settings: Settings, config: Config) -> dict[str, Plan]:
+    judges = checks.core_checks(settings, config, clock=lambda: ingest.current_instant())
+    drawn = charts(settings, config)
+    left_out = {"core.macro_releases": lambda captures, _: upkeep.not_configured(captures, config.by_series_id)}
+    return {name: Plan(judges.get(name, ()), drawn.get(name), left_out.get(name)) for name in INPUTS}
 
 
 def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.datetime:
@@ -70,78 +69,23 @@ def _edits(settings: Settings, price: pl.DataFrame, releases: pl.DataFrame) -> p
     return pl.concat([price_edits(known), macro_edits(releases)])
 
 
-def _series(settings: Settings, config: Config) -> dg.AssetsDefinition:
-    """Series, and what the source serves or says of them otherwise than expected: yellow, never an error."""
-    name = "core.series"
-    checks = {
-        "serves_all_history": "The newest whole copy of each series begins no later than what was captured before.",
-        "matches_source": "Frequency and seasonal adjustment in macro.yaml are what the source states.",
-    }
-
-    @dg.asset(
-        key=key(settings, name),
-        deps=[key(settings, one) for one in INPUTS[name]],
-        group_name="core",
-        kinds={"polars", "parquet"},
-        description=described(CONTRACTS[name]),
-        metadata=contract_metadata(CONTRACTS[name]),
-        check_specs=[
-            dg.AssetCheckSpec(check, asset=key(settings, name), description=text) for check, text in checks.items()
-        ],
-    )
-    def series(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        is_synthetic = settings.source == "sample"
-        result = written(
-            warehouse,
-            name,
-            INPUTS[name],
-            lambda latest, status, _: reference.series(latest, status, config.series, is_synthetic=is_synthetic),
-        )
-        table, stated = warehouse.read(name), warehouse.captures("series_captures")
-        found = {
-            "serves_all_history": reference.withdrawn(table),
-            "matches_source": reference.contradictions(table, stated, settings.as_of),
-        }
-        warehouse.note("warnings", name, {_said(check, odd): odd.height for check, odd in found.items() if odd.height})
-        return dg.MaterializeResult(
-            metadata=result.metadata,
-            check_results=[_warning(settings, name, check, odd) for check, odd in found.items()],
-        )
-
-    return series
-
-
-def _said(check: str, odd: pl.DataFrame) -> str:
-    return f"{check}: " + "; ".join(f"{series_id} {reason}" for series_id, reason in odd.iter_rows())
-
-
-def _warning(settings: Settings, name: str, check: str, odd: pl.DataFrame) -> dg.AssetCheckResult:
-    """A check that passes where nothing is odd, else names each series and why."""
-    reasons = odd.group_by("series_id", maintain_order=True).agg(pl.col("reason").str.join("; "))
-    return dg.AssetCheckResult(
-        check_name=check,
-        asset_key=key(settings, name),
-        passed=odd.is_empty(),
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata=dict(reasons.iter_rows()),
-    )
-
-
-def _prices_and_rejects(settings: Settings, config: Config) -> dg.AssetsDefinition:
+def _prices_and_rejects(settings: Settings, config: Config, plan: Plan) -> dg.AssetsDefinition:
     """Prices and rejects come from one computation: what is refused in one is a row of the other."""
 
     @dg.multi_asset(
         name=f"{settings.source}_prices",
         specs=[
             dg.AssetSpec(
-                key(settings, name),
-                deps=[key(settings, one) for one in INPUTS[name]],
-                group_name="core",
+                **identity(settings, name, INPUTS[name]),
                 kinds={"polars", "parquet"},
                 description=described(CONTRACTS[name]),
                 metadata=contract_metadata(CONTRACTS[name]),
             )
             for name in ("core.prices", "core.rejects")
+        ],
+        check_specs=[
+            *checks.specs(settings, "core.prices", plan.checks),
+            *checks.specs(settings, "core.rejects", ()),
         ],
     )
     def prices_and_rejects(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult]:
@@ -156,12 +100,9 @@ def _prices_and_rejects(settings: Settings, config: Config) -> dg.AssetsDefiniti
         left_out = rejects(refused, series, config.series, found.rejects, broken)
         refused_here = left_out.filter(pl.col("layer") == "core")
         warehouse.note("left_out", "core", {"lines": refused_here.select("origin", "reason", "excerpt").to_dicts()})
-        reading, computing = read - started, time.perf_counter() - read
-        for name, frame, spent in (("core.prices", good, (reading, computing)), ("core.rejects", left_out, (0.0, 0.0))):
-            stats = warehouse.write(name, frame, read_seconds=spent[0], transform_seconds=spent[1])
-            yield dg.MaterializeResult(
-                asset_key=key(settings, name),
-                metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},
-            )
+        seconds = (read - started, time.perf_counter() - read)
+        no_bars = pl.concat([found.rejects, broken]).select(id="excerpt", reason="reason")
+        yield written(warehouse, settings, "core.prices", good, seconds=seconds, plan=plan, left_out=no_bars)
+        yield written(warehouse, settings, "core.rejects", left_out)
 
     return prices_and_rejects

@@ -7,8 +7,10 @@ import dagster as dg
 import polars as pl
 
 from pipeline.config import Config
-from pipeline.defs.warehouse import table_asset
+from pipeline.defs.charts import charts
+from pipeline.defs.warehouse import Plan, table_asset
 from pipeline.settings import Settings
+from pipeline.tables import DERIVED_INPUTS as INPUTS
 from pipeline.transforms import (
     bar_events,
     breadth,
@@ -28,35 +30,14 @@ from pipeline.transforms import (
 )
 from pipeline.transforms.policy_rate import first_cuts, target_decisions
 
-INPUTS: dict[str, tuple[str, ...]] = {
-    "derived.returns": ("core.prices",),
-    "derived.relative_strength": ("core.prices",),
-    "derived.streak_events": ("core.prices",),
-    "derived.records": ("core.prices",),
-    "derived.bar_events": ("core.prices",),
-    "derived.trend": ("core.prices",),
-    "derived.drawdowns": ("core.prices",),
-    "derived.valuation_gap": ("core.prices", "core.fund_facts", "core.sessions"),
-    "derived.yield_curve_status": ("core.macro_releases",),
-    "derived.yield_curve_inversions": ("core.macro_releases",),
-    "derived.macro_indicators": ("core.macro_releases",),
-    "derived.credit_regime": ("core.macro_releases",),
-    "derived.fomc_odds": ("core.fed_funds_futures", "core.fomc_meetings", "core.macro_releases"),
-    "derived.breadth": ("core.prices",),
-    "derived.seasonality": ("core.prices",),
-    "derived.seasonality_years": ("core.prices",),
-    "derived.event_studies": (
-        "core.prices",
-        "core.sessions",
-        "core.macro_releases",
-        "core.fomc_meetings",
-    ),
-}
-
 
 def derived_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
     """All derived tables."""
-    return [table_asset(settings, name, INPUTS[name], compute) for name, compute in computations(config).items()]
+    drawn = charts(settings, config)
+    return [
+        table_asset(settings, name, INPUTS[name], compute, Plan(chart=drawn.get(name)))
+        for name, compute in computations(config).items()
+    ]
 
 
 def computations(config: Config) -> dict[str, Callable[..., pl.DataFrame]]:

@@ -22,9 +22,9 @@ from small import CAPTURED_AT, FIRST, LAST, LAYERS, ask, bars, build, days, sett
 
 from pipeline.contracts.columns import Table
 from pipeline.definitions import JOB, build_definitions
+from pipeline.descriptions import GRAINS
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE
-from pipeline.publish import GRAINS
 from pipeline.run import dagster_instance
 from pipeline.sources import sample
 from pipeline.sql_models import load_models
@@ -188,23 +188,6 @@ def test_the_file_opens_in_clients_of_duckdb_1_4(home: Path) -> None:
     catalogue = home / "files" / CATALOGUE
     [(tags,)] = ask(catalogue, "select tags from duckdb_databases() where not internal")
     assert tags["storage_version"].startswith("v1.4.0")
-
-
-@pytest.mark.skipif(
-    "ROTATION_TEST_OLD_DUCKDB" not in os.environ, reason="set ROTATION_TEST_OLD_DUCKDB=1: fetches duckdb 1.4"
-)
-def test_an_old_client_reads_the_file(home: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--target", str(tmp_path), "duckdb==1.4.0"], check=True
-    )
-    script = "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only=True); "
-    script += "print(duckdb.__version__, con.sql('select count(*) from core.prices').fetchall())"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(home / "files" / CATALOGUE)],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout == "1.4.0 [(1200,)]\n", done.stderr
 
 
 def test_parquet_holds_only_types_that_every_tool_reads(home: Path) -> None:

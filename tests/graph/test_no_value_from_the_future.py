@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from polars import selectors
 
 from pipeline import calendar, config, sql_models
 from pipeline.contracts import core as core_contracts
@@ -38,6 +39,31 @@ KNOWN = {
     "marts.inversion_history": "available_at",
     "marts.valuation_gap_now": "session_date",
 }
+# Marts that show the state at the build, whose rows are restated by design: what they say of single rows of another
+# table, and the columns of that table.
+STATES: dict[str, tuple[str, dict[str, str]]] = {
+    "marts.curve_now": (
+        "derived.yield_curve_status",
+        {name: name for name in ("curve", "observed_on", "available_at", "spread_pp", "state", "days_in_state")},
+    ),
+    "marts.credit_now": (
+        "derived.credit_regime",
+        {name: name for name in ("measure", "observed_on", "available_at", "level_pct", "raw_regime", "regime")},
+    ),
+    "marts.macro_dashboard": (
+        "derived.macro_indicators",
+        {
+            "indicator": "indicator",
+            "observed_on": "observed_on",
+            "first_published_value": "value",
+            "first_published_at": "available_at",
+        },
+    ),
+    "marts.freshness": (
+        "core.macro_releases",
+        {"id": "series_id", "last_day": "observed_on", "last_available_at": "available_at"},
+    ),
+}
 
 FIRST, LAST = dt.date(2019, 3, 1), dt.date(2020, 1, 31)  # the curve is known the same evening since 2019-06-21
 NOW = dt.datetime(2020, 2, 3, 12, tzinfo=dt.UTC)
@@ -59,9 +85,10 @@ def readers(inputs: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def test_every_table_that_reads_dated_values_takes_part() -> None:
-    assert readers(INPUTS) == set(KNOWN)
-    assert readers({**INPUTS, "derived.new": ("core.macro_latest",)}) == {*KNOWN, "derived.new"}
-    assert readers({**INPUTS, "marts.new": ("derived.valuation_gap",)}) == {*KNOWN, "marts.new"}
+    listed = {*KNOWN, *STATES}
+    assert readers(INPUTS) == listed
+    assert readers({**INPUTS, "derived.new": ("core.macro_latest",)}) == {*listed, "derived.new"}
+    assert readers({**INPUTS, "marts.new": ("derived.valuation_gap",)}) == {*listed, "marts.new"}
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name in CONTRACTS])
@@ -196,6 +223,7 @@ def computed(tables: Tables, names: Sequence[str]) -> Tables:
     tables = dict(tables)
     tables["core.macro_latest"] = latest = macro.macro_latest(tables["core.macro_releases"])
     nothing = core_contracts.SourceStatus.create_empty()
+    tables["core.source_status"] = nothing
     tables["core.series"] = reference.series(latest, nothing, CONFIG.series, is_synthetic=False)
     compute = derived.computations(CONFIG)
     with duckdb.connect() as con:
@@ -244,7 +272,23 @@ def falsified(instant: dt.datetime, by: float | None) -> Tables:
     for name, column in (("core.macro_releases", "value"), ("core.fund_facts", "trailing_pe")):
         changed = pl.when(late).then(pl.col(column).fill_null(0.0) + by).otherwise(column)
         tables[name] = tables[name].filter(~late) if by is None else tables[name].with_columns(changed.alias(column))
-    return computed(tables, [one for one in INPUTS if one in KNOWN])
+    return computed(tables, [one for one in INPUTS if one in KNOWN or one in STATES])
+
+
+def shown(name: str, tables: Tables) -> pl.DataFrame:
+    """What a mart of `STATES` says of rows of another table, in that table's columns."""
+    _, columns = STATES[name]
+    rows = tables[name]
+    rows = rows.filter(pl.col("dataset") == "macro") if "dataset" in rows.columns else rows
+    return rows.select(pl.col(column).alias(of) for column, of in columns.items()).drop_nulls("available_at")
+
+
+def truth(name: str, instant: dt.datetime) -> pl.DataFrame:
+    """The rows of that table that were known by an instant, as published."""
+    table, columns = STATES[name]
+    rows = base()[table].filter(pl.col("available_at") <= instant)
+    rows = rows.filter(pl.col("vintage") == "realtime") if "vintage" in rows.columns else rows
+    return rows.select(columns.values()).with_columns(selectors.float().round(8))
 
 
 def instants() -> st.SearchStrategy[dt.datetime]:
@@ -262,6 +306,7 @@ def test_the_data_has_what_the_comparison_needs() -> None:
     assert set(releases["availability"]) == {"rule", "vintage"}
     assert (releases["seq"] > 1).sum() > 100
     assert all(tables[name].height for name in KNOWN)
+    assert all(shown(name, tables).height for name in STATES)
     assert {"sustained", "raw"} == set(tables["marts.inversion_history"].drop_nulls("confirmed_on")["variant"])
     assert tables["derived.valuation_gap"]["growth_pe"].null_count() > 0
     assert {"first_cut", "uninversion"} <= set(tables["derived.event_studies"]["event_type"])
@@ -285,6 +330,10 @@ def test_what_becomes_public_later_changes_no_row(instant: dt.datetime, seconds:
             for one, other in ((was, now_is), (now_is, was))
         )
         assert changed.is_empty(), f"{name} at {moment} knows what came later: {changed.head(3).to_dicts()}"
+    for name in STATES if by is None else ():
+        known = truth(name, moment)
+        unknown = shown(name, tables).join(known, on=known.columns, how="anti", nulls_equal=True)
+        assert unknown.is_empty(), f"{name} at {moment} shows what was not known: {unknown.head(3).to_dicts()}"
 
 
 def test_at_the_end_everything_settled_has_been_compared() -> None:

@@ -84,6 +84,18 @@ def test_the_header_becomes_a_model(tmp_path: Path) -> None:
     assert found.sql == GOOD.rstrip().rstrip(";")
 
 
+def test_a_known_date_and_what_repaints_in_any_order(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).known_date is None
+    known = GOOD.replace("-- column: symbol", "-- known: session_date\n-- column: symbol")
+    known = (
+        known.replace("[usd]", "[repaints, usd]").replace("[ours]", "[ours,repaints]").replace("Fund or index.", "X.")
+    )
+    found = load(tmp_path, known)
+    assert found.known_date == "session_date"
+    assert [column.name for column in found.columns if column.repaints] == ["close", "quadrant"]
+    assert found.columns[2] == Column("close", "Last price.", "usd", repaints=True)
+
+
 def test_every_unit_of_the_contracts_can_be_named() -> None:
     assert {unit.replace(" ", "_") for unit in sql_models.UNITS} == {*DECIMALS, "count"}
 
@@ -100,6 +112,16 @@ ERRORS = {
     "a column name with capitals": ("-- column: symbol |", "-- column: Symbol |", 4, "expected '-- column: name"),
     "an unknown unit": ("[usd]", "[dollars]", 6, "[dollars]: the brackets hold a unit"),
     "two units": ("[usd]", "[usd, pct]", 6, "[usd, pct]: the brackets hold a unit"),
+    "repaints twice": ("[usd]", "[repaints, repaints]", 6, "[repaints, repaints]: the brackets hold a unit"),
+    "repaints without a known date": ("[usd]", "[usd, repaints]", 6, "says nothing without a '-- known:' line"),
+    "a known date that is no column": ("-- column: symbol", "-- known: day\n-- column: symbol", 4, "'day' is not a"),
+    "two known dates in a line": ("-- column: symbol", "-- known: a, b\n-- column: symbol", 4, "'a, b' is not a"),
+    "two known lines": (
+        "-- column: symbol",
+        "-- known: session_date\n-- known: session_date\n-- column: symbol",
+        5,
+        "exactly one '-- known:' line",
+    ),
     "a column described twice": ("column: quadrant", "column: close", 8, "close is described twice"),
     "an undescribed column": ("-- column: quadrant | Where it stands. [ours]\n", "", 13, "quadrant has no"),
     "a column that is not selected": (", 'leading' as quadrant", "", 8, "quadrant is described, but not selected"),
@@ -281,6 +303,16 @@ def test_minus_zero_is_zero_and_what_is_not_finite_is_null(tmp_path: Path, conne
 def test_what_cannot_be_published_is_an_error(tmp_path: Path, connection, expression: str, message: str) -> None:
     found = model(tmp_path, f"select {expression} as x from core.t", "x | Figure.")
     with pytest.raises(FileError, match=message):
+        sql_models.run(found, connection)
+
+
+@pytest.mark.parametrize(("expression", "is_fine"), [("a", False), ("'2024'", False), ("date '2024-01-02'", True)])
+def test_a_row_is_known_from_a_day_or_an_instant(tmp_path: Path, connection, expression: str, is_fine: bool) -> None:
+    found = model(tmp_path, f"select {expression} as x from core.t", "x | Known.", tests=("known: x",))
+    if is_fine:
+        assert sql_models.run(found, connection).height == 1
+        return
+    with pytest.raises(FileError, match=r"closes\.sql: a row is known from a day or an instant, and column x is"):
         sql_models.run(found, connection)
 
 

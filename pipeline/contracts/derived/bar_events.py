@@ -12,6 +12,7 @@ class BarEvents(Table):
     it stands. Leave the volatility index out of comparisons.
     """
 
+    section = 2
     known_date = "session_date"
 
     symbol = text(SYMBOL, primary_key=True)

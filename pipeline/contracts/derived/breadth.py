@@ -9,6 +9,7 @@ class Breadth(Table):
     Shares of one or two funds say little: look at `members`.
     """
 
+    section = 7
     known_date = "session_date"
 
     universe = text("Name of the list in rules.yaml.", primary_key=True)

@@ -6,6 +6,7 @@ from pipeline.contracts.columns import Table, count, day, flag, instant, number,
 class YieldCurveStatus(Table):
     """State of a yield curve as it was known at each observation."""
 
+    section = 4
     known_date = "available_at"
 
     curve = text("10y2y or 10y3m.", primary_key=True)
@@ -33,6 +34,7 @@ class YieldCurveStatus(Table):
 class YieldCurveInversions(Table):
     """Spells of inversion: raw runs, and sustained ones that bridge interruptions of at most 5 observations."""
 
+    section = 4
     known_date = "available_at"
 
     curve = text("10y2y or 10y3m.", primary_key=True)

@@ -10,6 +10,7 @@ class Drawdowns(Table):
     although the unit says usd. The volatility index has bear markets too: leave it out of comparisons.
     """
 
+    section = 3
     known_date = "recovered_on"
 
     symbol = text(SYMBOL, primary_key=True)

@@ -11,6 +11,7 @@ class MacroIndicators(Table):
     not. Of `realtime` rows only `is_mixed` ever changes; `latest` rows are restated by every revision.
     """
 
+    section = 6
     known_date = "available_at"
 
     indicator = text("Name with its unit as suffix, e.g. sahm_pp.", primary_key=True)
@@ -41,6 +42,7 @@ class MacroIndicators(Table):
 class CreditRegime(Table):
     """Credit spreads as first published, against three months before and their own history, and a regime."""
 
+    section = 6
     known_date = "available_at"
 
     measure = text(

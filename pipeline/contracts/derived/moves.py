@@ -11,6 +11,7 @@ RECORD_WINDOWS = (1, 5, 6, 10, 21)
 class StreakEvents(Table):
     """Runs of sessions on which a rule on the daily return held, with at most `allowed_misses` misses inside."""
 
+    section = 2
     known_date = "confirmed_on"
 
     symbol = text(SYMBOL, primary_key=True)
@@ -31,6 +32,7 @@ class StreakEvents(Table):
 class Records(Table):
     """Moves that were the largest in a while: "the best since". A move that is no record has no row."""
 
+    section = 2
     known_date = "session_date"
 
     symbol = text(SYMBOL)

@@ -10,6 +10,7 @@ CME = "method published by CME Group (also known as the FedWatch tool)"
 class FomcOdds(Table):
     """Odds of the target after each scheduled meeting, as fed funds futures settled: one row per possible move."""
 
+    section = 6
     known_date = "quoted_on"
 
     quoted_on = day("Trading day of the settlements; the row is known from them.", nullable=False, primary_key=True)

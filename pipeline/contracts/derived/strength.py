@@ -13,6 +13,7 @@ RATIO_WINDOWS = (5, 21, 63, 252)
 class Returns(Table):
     """Returns of every symbol over fixed numbers of its own sessions."""
 
+    section = 1
     known_date = "session_date"
 
     symbol = text(SYMBOL, primary_key=True)
@@ -33,6 +34,7 @@ class Returns(Table):
 class RelativeStrength(Table):
     """A symbol against a benchmark, on the sessions that both traded."""
 
+    section = 1
     known_date = "session_date"
 
     symbol = text("Numerator.", primary_key=True)

@@ -17,6 +17,7 @@ SEASON = ("symbol", "benchmark", "basis", "bucket_type", "bucket")
 class SeasonalityYears(Table):
     """Return of a symbol over a part of the year, one row a year in which the window is complete."""
 
+    section = 7
     known_date = "window_end"
 
     symbol = text(SYMBOL)
@@ -44,6 +45,8 @@ class SeasonalityYears(Table):
 class Seasonality(Table):
     """Returns of a symbol over a part of the year, summed up over all years that are complete at the build."""
 
+    section = 7
+
     symbol = text(SYMBOL)
     benchmark = text(BENCHMARK, nullable=True)
     basis = text(BASIS)
@@ -67,6 +70,7 @@ class EventStudies(Table):
     Every event is a row of its own; no mean is published, and none of fewer than 8 events should be tested.
     """
 
+    section = 7
     known_date = "known_on"
 
     event_type = text("first_cut, uninversion, streak, phase_change or nber_trough.", grade="ours")

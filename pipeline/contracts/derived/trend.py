@@ -17,6 +17,7 @@ class Trend(Table):
     too: leave it out of comparisons.
     """
 
+    section = 3
     known_date = "session_date"
 
     symbol = text(SYMBOL, primary_key=True)

@@ -6,6 +6,7 @@ from pipeline.contracts.columns import SESSION, Table, count, day, number, text
 class ValuationGap(Table):
     """A growth fund against a value fund: divergence of prices and of cash yields. A price ratio is not a valuation."""
 
+    section = 5
     known_date = "session_date"
 
     growth = text("Growth fund.", primary_key=True)
