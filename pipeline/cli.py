@@ -22,8 +22,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipeline.care import diff, prune
 from pipeline.claims.command import app as claims_app
 from pipeline.errors import RotationError
+from pipeline.report.command import report
 from pipeline.settings import Settings, parse_instant
 from pipeline.terminal import DebugOption, HomeOption, SourceOption, chosen_settings, err, one_line_errors, out
 
@@ -169,7 +171,7 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
         table.add_row(layer, str(len(figures)), f"{rows:,}", f"{size / 1e6:.1f}")
     out.print(table)
     spent = record["seconds"]
-    phases = ", ".join(f"{name} {spent[name]:.1f}" for name in ("ingest", "read", "transform", "write", "publish"))
+    phases = ", ".join(f"{name} {spent[name]:.1f}" for name in spent)
     ours = sum(spent.values())
     out.print(
         f"{seconds:.1f} s: {phases}; Dagster and start-up {max(seconds - ours, 0):.1f}. "
@@ -182,6 +184,7 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
         out.print(NO_KEY, soft_wrap=True, highlight=False)
     out.print(f"\nDuckDB:  {folder / 'rotation.duckdb'}  ({record['catalogue_bytes'] / 1e6:.0f} MB)", soft_wrap=True)
     out.print(f"Parquet: {folder}/core, derived, marts", soft_wrap=True)
+    out.print(f"Report:  {folder / 'report.html'}  ({record['report_bytes'] / 1e6:.1f} MB)", soft_wrap=True)
     if label is None:
         invoked = Path(sys.argv[0])  # as `make run` calls it, the command is not on the PATH
         command = sys.argv[0] if invoked.name == "rotation" and not invoked.is_absolute() else "rotation"
@@ -413,6 +416,10 @@ def _earlier(builds: list[Path], current: Path, to: str | None) -> Path:
         wanted = f"no build {to}" if to else f"no build before {current.name}"
         raise RotationError(f"there is {wanted}; kept builds: {names}")
     return found
+
+
+for command in (report, diff, prune):
+    app.command()(command)
 
 
 def main() -> None:

@@ -96,3 +96,33 @@ def test_today_may_be_named_and_tomorrow_may_not() -> None:
     assert parse_instant("2026-01-02", "--as-of", now=NOW) == dt.datetime(2026, 1, 3, 4, 59, 59, tzinfo=dt.UTC)
     with pytest.raises(RotationError, match=r"--captured-at: 2026-01-03 lies in the future"):
         parse_instant("2026-01-03", "--captured-at", now=NOW)
+
+
+def test_what_is_kept_is_three_builds_and_ninety_days_unless_the_environment_says_otherwise() -> None:
+    settings = Settings.from_environment({})
+    assert (settings.keep_builds, settings.keep_days) == (3, 90)
+    settings = Settings.from_environment({"ROTATION_KEEP_BUILDS": "10", "ROTATION_KEEP_DAYS": "7"})
+    assert (settings.keep_builds, settings.keep_days) == (10, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("ROTATION_KEEP_BUILDS", "1", "1 builds are too few to keep; rollback needs 2 or more"),
+        ("ROTATION_KEEP_DAYS", "0", "0 days are too few to keep; 1 or more"),
+        ("ROTATION_KEEP_DAYS", "a week", "ROTATION_KEEP_DAYS: 'a week' is no whole number"),
+    ],
+)
+def test_too_little_to_keep_is_refused(name: str, text: str, said: str) -> None:
+    with pytest.raises(RotationError, match=said):
+        Settings.from_environment({name: text})
+
+
+def test_the_webhook_is_read_and_never_shown() -> None:
+    settings = Settings.from_environment({"ROTATION_WEBHOOK_URL": " https://hooks.example/T0/secret "})
+    assert settings.webhook_url == "https://hooks.example/T0/secret"
+    assert "secret" not in repr(settings)
+    assert Settings.from_environment({"ROTATION_WEBHOOK_URL": " "}).webhook_url is None
+    with pytest.raises(RotationError, match="ROTATION_WEBHOOK_URL is no address") as told:
+        Settings.from_environment({"ROTATION_WEBHOOK_URL": "hooks.example/T0/secret"})
+    assert "secret" not in str(told.value)

@@ -1,0 +1,1 @@
+"""Two published builds side by side: which values moved (`moves`), and why (`causes`). Reads only; no Polars."""
