@@ -2,6 +2,7 @@
 
 import datetime as dt
 from functools import cache
+from typing import Any
 
 import polars as pl
 
@@ -9,17 +10,21 @@ from pipeline.settings import NEW_YORK
 
 FIRST_DAY = dt.date(1970, 1, 1)
 FINAL_AT = dt.time(20, 0)  # New York; vendors correct the last bar for some hours after the close
+SATURDAY = 5  # of date.weekday()
+
+
+@cache
+def _xnys() -> Any:
+    """XNYS of exchange_calendars, whose default calendar would begin only 20 years ago."""
+    import exchange_calendars  # 1.5 s: only builds need it
+
+    return exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat())
 
 
 @cache
 def sessions() -> pl.DataFrame:
-    """Return all XNYS sessions since 1970 and one year ahead: session_date, close_at (UTC), session_no.
-
-    Source: exchange_calendars, whose default calendar would begin only 20 years ago.
-    """
-    import exchange_calendars  # 1.5 s: only builds need it
-
-    calendar = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat())
+    """Return all XNYS sessions since 1970 and one year ahead: session_date, close_at (UTC), session_no."""
+    calendar = _xnys()
     return (
         pl.DataFrame(
             {
@@ -43,6 +48,24 @@ def last_final_session(now: dt.datetime) -> dt.date:
     """Newest session whose bar is final at the instant `now`."""
     day: dt.date = sessions().filter(final_at() <= now)["session_date"].max()  # type: ignore[assignment]
     return day
+
+
+def market_closing(day: dt.date) -> str | None:
+    """Why XNYS has no session on a day, in a word; None where it has one."""
+    if sessions()["session_date"].is_in([day]).any():
+        return None
+    if day.weekday() >= SATURDAY:
+        return "weekend"
+    return next(iter(_xnys().regular_holidays.holidays(day, day, return_name=True)), "special closing")
+
+
+def federal_closing(day: dt.date) -> str | None:
+    """Why no government series is released on a day, in a word; None where they are."""
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+
+    if day.weekday() >= SATURDAY:
+        return "weekend"
+    return next(iter(USFederalHolidayCalendar().holidays(day, day, return_name=True)), None)
 
 
 @cache

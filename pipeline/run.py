@@ -10,11 +10,11 @@ from dagster._utils.error import SerializableErrorInfo
 
 from pipeline.config import DEFAULT_DIR
 from pipeline.definitions import JOB, build_definitions
+from pipeline.defs.failures import INTERRUPTED, causes, first_error, innermost_message, own_message
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 from pipeline.sources import OnAnswer
 
-INTERRUPTED = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -42,10 +42,10 @@ def run_build(
         with dagster_instance(settings.home) as instance:
             result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     if not result.success:
-        error = _first_error(result)
+        error = first_error(result.all_events)
         if error is None:
             raise RotationError("the build failed; run it again with --debug to see where")
-        if _causes(error)[-1].cls_name in INTERRUPTED:
+        if causes(error)[-1].cls_name in INTERRUPTED:
             raise KeyboardInterrupt
         raise RotationError(error.to_string() if debug else _root(error))
 
@@ -61,27 +61,10 @@ def dagster_instance(home: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> SerializableErrorInfo | None:
-    errors = (getattr(event.event_specific_data, "error", None) for event in result.all_events if event.is_failure)
-    return next((error for error in errors if error is not None), None)
-
-
-def _causes(error: SerializableErrorInfo) -> list[SerializableErrorInfo]:
-    """Return the error and what caused it, the innermost last."""
-    causes = [error]
-    while causes[-1].cause is not None:
-        causes.append(causes[-1].cause)
-    return causes
-
-
 def _root(error: SerializableErrorInfo) -> str:
     """In one line the message of our own exception, else of the innermost cause."""
-    causes = _causes(error)
-    for cause in causes:
-        name, _, message = cause.message.partition(": ")
-        if name.startswith("pipeline.") and name.endswith("Error"):
-            return " ".join(message.split())
-    return f"{' '.join(causes[-1].message.split())}; what was published before stays (--debug shows where it happened)"
+    foreign = f"{innermost_message(error)}; what was published before stays (--debug shows where it happened)"
+    return own_message(error) or foreign
 
 
 def _refuse_unusable(folder: Path) -> None:

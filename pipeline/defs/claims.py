@@ -10,7 +10,8 @@ from pipeline.claims.loading import Ledger
 from pipeline.claims.results import CONTRADICTED, INCONSISTENT, ArticleResult
 from pipeline.claims.tables import tables
 from pipeline.defs.marts import connected
-from pipeline.defs.warehouse import contract_metadata, key, preview
+from pipeline.defs.schemas import contract_metadata, identity, key
+from pipeline.defs.warehouse import preview
 from pipeline.settings import Settings
 from pipeline.tables import CLAIMS
 from pipeline.warehouse import Warehouse, described
@@ -26,9 +27,7 @@ def claim_assets(settings: Settings, ledger: Ledger) -> dg.AssetsDefinition:
         name=f"{settings.source}_claims",
         specs=[
             dg.AssetSpec(
-                key(settings, name),
-                deps=[key(settings, one) for one in ledger.inputs],
-                group_name="marts",
+                **identity(settings, name, ledger.inputs),
                 kinds={"sql", "duckdb", "parquet"},
                 description=described(contract),
                 metadata=contract_metadata(contract),

@@ -1,15 +1,16 @@
 """Raw: what the source says today is appended to the captures. No parsing here."""
 
+import dataclasses
 import datetime as dt
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import polars as pl
 
 from pipeline.config import Config
-from pipeline.defs.warehouse import key
+from pipeline.defs.schemas import contract_metadata, identity, key
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 from pipeline.sources import Batch, OnAnswer, fetch
@@ -31,15 +32,29 @@ PARTS = {
 ALL_SERVED = {"price_captures": "prices", "macro_captures": "macro"}  # raw tables whose source may fail to answer
 
 
-def ingest_assets(settings: Settings, config: Config, on_answer: OnAnswer | None = None) -> list[dg.AssetsDefinition]:
+class Ask(dg.Config):
+    """What the live source is asked for; the others always give all they have."""
+
+    ask: Literal["everything", "macro"] = "everything"
+
+
+def step(settings: Settings) -> str:
+    """Name of the step that asks the source."""
+    return f"{settings.source}_captures"
+
+
+def ingest_assets(settings: Settings, universe: Config, on_answer: OnAnswer | None = None) -> list[dg.AssetsDefinition]:
     """One step that asks the source once and appends to every raw table."""
     checked = ALL_SERVED if settings.source == "live" else {}
 
     @dg.multi_asset(
-        name=f"{settings.source}_captures",
+        name=step(settings),
         specs=[
             dg.AssetSpec(
-                key(settings, f"raw.{table}"), group_name="raw", kinds={"parquet"}, description=described(contract)
+                **identity(settings, f"raw.{table}"),
+                kinds={"parquet"},
+                description=described(contract),
+                metadata=contract_metadata(contract),
             )
             for table, contract in RAW.items()
         ],
@@ -52,11 +67,14 @@ def ingest_assets(settings: Settings, config: Config, on_answer: OnAnswer | None
             for table in checked
         ],
     )
-    def captures(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    def captures(
+        config: Ask, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         started = time.perf_counter()
         now = current_instant()
         warehouse.start()
-        received = fetch(settings, config, warehouse.captures, now=now, on_answer=on_answer)
+        asked = _asked(settings, universe, config)
+        received = fetch(asked, universe, warehouse.captures, now=now, on_answer=on_answer)
         batch = received.batch
         added = {table: warehouse.append(table, getattr(batch, part), run_at=now) for table, part in PARTS.items()}
         if received.interruption is not None:
@@ -82,6 +100,13 @@ def ingest_assets(settings: Settings, config: Config, on_answer: OnAnswer | None
 def current_instant() -> dt.datetime:
     """UTC instant of the run: the only look at the clock that decides what is known."""
     return dt.datetime.now(dt.UTC)
+
+
+def _asked(settings: Settings, universe: Config, config: Ask) -> Settings:
+    """Settings that ask the live source for macro series alone, where the run is to do so."""
+    if settings.source != "live" or config.ask == "everything":
+        return settings
+    return dataclasses.replace(settings, symbols=None, series=settings.series or tuple(universe.by_series_id))
 
 
 def _refuse_nothing(settings: Settings, batch: Batch, warehouse: Warehouse) -> None:

@@ -2,73 +2,102 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 import duckdb
+import polars as pl
 
-from pipeline.defs.warehouse import key, preview
+from pipeline.config import Config
+from pipeline.defs import checks
+from pipeline.defs.charts import Chart, charts
+from pipeline.defs.schemas import identity, lineage_metadata, model_metadata
+from pipeline.defs.warehouse import preview
 from pipeline.errors import RotationError
+from pipeline.model_types import model_types
 from pipeline.publish import MEMORY_LIMIT, read_parquet
 from pipeline.settings import Settings
 from pipeline.sql_models import Model, Violation, run, violations
+from pipeline.tables import CONTRACTS
 from pipeline.warehouse import Warehouse, column_text
 
+SQL_TESTS = "sql_tests"
+NAMED = 10  # rows that a broken test names at most
 
-def mart_assets(settings: Settings, models: Mapping[str, Model]) -> list[dg.AssetsDefinition]:
+
+def mart_assets(settings: Settings, config: Config, models: Mapping[str, Model]) -> list[dg.AssetsDefinition]:
     """One asset per SQL model."""
-    return [_mart(settings, model) for model in models.values()]
+    types, drawn = model_types(models.values(), CONTRACTS), charts(settings, config)
+    columns = {
+        **{name: contract.column_names() for name, contract in CONTRACTS.items()},
+        **{f"marts.{name}": list(found) for name, found in types.items()},
+    }
+    return [
+        _mart(settings, model, types[model.name], columns, drawn.get(f"marts.{model.name}"))
+        for model in models.values()
+    ]
 
 
-def _mart(settings: Settings, model: Model) -> dg.AssetsDefinition:
+def _mart(
+    settings: Settings,
+    model: Model,
+    types: Mapping[str, str],
+    columns: Mapping[str, Sequence[str]],
+    chart: Chart | None,
+) -> dg.AssetsDefinition:
     name = f"marts.{model.name}"
-    asset_key = key(settings, name)
 
     @dg.asset(
-        key=asset_key,
-        deps=[key(settings, one) for one in model.inputs],
-        group_name="marts",
+        **identity(settings, name, model.inputs),
         kinds={"sql", "duckdb", "parquet"},
         description=model.description,
-        metadata={
-            "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(name=column.name, description=column.description) for column in model.columns]
-            )
-        },
-        check_specs=[
-            dg.AssetCheckSpec("sql_tests", asset=asset_key, description="The warn: lines of the model's header hold.")
-        ],
+        metadata=model_metadata(model, types),
+        check_specs=[checks.spec(settings, name, SQL_TESTS, "The warn: lines of the model's header hold.")],
     )
     def _asset(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         started = time.perf_counter()
         with connected(warehouse, model.inputs) as con:
             frame = run(model, con)
             broken = violations(model, con, frame)
-        seconds = time.perf_counter() - started
-        _refuse(model, broken)
+            _refuse(model, broken)
+            odd = _named(model, broken, con, frame)
         texts = {column.name: column_text(column.description, column.unit) for column in model.columns}
         stats = warehouse.write(
             name,
             frame,
-            transform_seconds=seconds,
+            transform_seconds=time.perf_counter() - started,
             description={"description": model.description, "columns": json.dumps(texts)},
         )
-        warnings = {one.test.expression: one.rows for one in broken}
-        warehouse.note("warnings", name, warnings)
+        warehouse.note("warnings", name, {one.test.expression: one.rows for one in broken})
         return dg.MaterializeResult(
-            metadata={"dagster/row_count": stats.rows, "bytes": stats.bytes, "preview": preview(frame)},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="sql_tests",
-                    asset_key=asset_key,
-                    passed=not warnings,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata=dict(warnings),
-                )
-            ],
+            metadata={
+                "dagster/row_count": stats.rows,
+                "bytes": stats.bytes,
+                "seconds": round(stats.transform_seconds + stats.write_seconds, 3),
+                "preview": preview(frame),
+                **lineage_metadata(settings, model, columns),
+                **(chart.metadata(frame) if chart else {}),
+            },
+            check_results=[checks.result(settings, name, SQL_TESTS, checks.Finding(odd))],
         )
 
     return _asset
+
+
+def _named(
+    model: Model, broken: Iterable[Violation], con: duckdb.DuckDBPyConnection, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """Say of each broken test how many rows break it and, where it is about single rows, which come first."""
+    grain = ", ".join(f'"{column}"' for column in model.grain)
+    lines = []
+    con.register("result", frame)
+    for one in broken:
+        which = ""
+        if one.test.columns is None:
+            rows = con.execute(f"select {grain} from result where not ({one.test.expression}) limit {NAMED}").fetchall()
+            which = ": " + ", ".join(" ".join(map(str, row)) for row in rows)
+        lines.append((one.test.expression, f"rows: {one.rows}{which}"))
+    return pl.DataFrame(lines, schema={"test": pl.String, "found": pl.String}, orient="row")
 
 
 def connected(warehouse: Warehouse, inputs: Iterable[str]) -> duckdb.DuckDBPyConnection:

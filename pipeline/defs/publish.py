@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from pipeline.defs.warehouse import key
+from pipeline.defs import checks
+from pipeline.defs.schemas import identity
 from pipeline.publish import publish
 from pipeline.settings import Settings
 from pipeline.sql_models import Model
 from pipeline.warehouse import Warehouse
+
+PUBLISHED, CONTRACTS = "published.rotation", "contracts"
 
 
 def publish_asset(
@@ -17,15 +20,25 @@ def publish_asset(
     """Return the asset `published/rotation`: rotation.duckdb, build.json and the swap."""
 
     @dg.asset(
-        key=key(settings, "published.rotation"),
-        deps=[key(settings, name) for name in inputs],
-        group_name="published",
+        **identity(settings, PUBLISHED, inputs),
         kinds={"duckdb"},
+        check_specs=[
+            checks.spec(
+                settings,
+                PUBLISHED,
+                CONTRACTS,
+                "Every published file of core, derived and the claims has the columns and types of its contract, and "
+                "every row computed.",
+            )
+        ],
         description="The published build: rotation.duckdb with every table and the meta schema, and the Parquet files.",
     )
     def rotation(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         folder = publish(warehouse, settings, models, inputs, context.run.run_id)
         warehouse.on_table("published")
-        return dg.MaterializeResult(metadata={"folder": dg.MetadataValue.path(str(folder))})
+        return dg.MaterializeResult(
+            metadata={"folder": dg.MetadataValue.path(str(folder))},
+            check_results=[checks.result(settings, PUBLISHED, CONTRACTS, checks.contracts(folder))],
+        )
 
     return rotation

@@ -4,23 +4,35 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
-from pipeline.contracts.columns import Table
+from pipeline.defs import checks
+from pipeline.defs.charts import Chart
+from pipeline.defs.checks import Check
+from pipeline.defs.schemas import contract_metadata, identity, key
 from pipeline.settings import Settings
 from pipeline.tables import CONTRACTS
+from pipeline.transforms.upkeep import NOTHING
 from pipeline.warehouse import Warehouse, described, locked
 
 PREVIEW_ROWS, PREVIEW_COLUMNS = 5, 10
 DEAD = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def key(settings: Settings, name: str) -> dg.AssetKey:
-    """Asset key of a table: source, layer, table. Provenances never share a history."""
-    return dg.AssetKey([settings.source, *name.split(".")])
+@dataclass(frozen=True)
+class Plan:
+    """What an asset does with its table beside writing it; `left_out` names what of its inputs it leaves out."""
+
+    checks: Sequence[Check] = ()
+    chart: Chart | None = None
+    left_out: Callable[..., pl.DataFrame] | None = None
+
+
+NO_PLAN = Plan()
 
 
 def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | None = None) -> dg.ResourceDefinition:
@@ -42,6 +54,7 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
                 settings.root,
                 as_of=settings.as_of_label,
                 is_synthetic=settings.source == "sample",
+                keep_builds=settings.keep_builds,
                 on_table=on_table,
             )
 
@@ -79,22 +92,37 @@ def _is_alive(process_id: str) -> bool:
 
 
 def written(
-    warehouse: Warehouse, name: str, inputs: Sequence[str], compute: Callable[..., pl.DataFrame]
+    warehouse: Warehouse,
+    settings: Settings,
+    name: str,
+    frame: pl.DataFrame,
+    *,
+    seconds: tuple[float, float] = (0.0, 0.0),
+    plan: Plan = NO_PLAN,
+    left_out: pl.DataFrame = NOTHING,
 ) -> dg.MaterializeResult:
-    """Read the inputs, compute, write one table; the figures go to build.json and to the UI."""
-    started = time.perf_counter()
-    frames = [warehouse.read(one) for one in inputs]
-    read = time.perf_counter()
-    frame = compute(*frames)
-    done = time.perf_counter()
-    stats = warehouse.write(name, frame, read_seconds=read - started, transform_seconds=done - read)
+    """Write a table that has a contract, and judge it; the figures go to build.json and to the UI.
+
+    Args:
+        seconds: what reading and computing took.
+        left_out: what was refused of it: id, reason.
+    """
+    stats = warehouse.write(name, frame, read_seconds=seconds[0], transform_seconds=seconds[1])
+    judged = checks.judged(warehouse, settings, name, plan.checks, frame)
+    if checks.has_contract_check(name):
+        found = checks.contract(warehouse.path(name), CONTRACTS[name], frame.height, left_out)
+        judged.append(checks.result(settings, name, checks.CONTRACT, found))
+    frame = frame.select(CONTRACTS[name].column_names())  # transforms may leave their own columns in it
     return dg.MaterializeResult(
+        asset_key=key(settings, name),
         metadata={
             "dagster/row_count": stats.rows,
             "bytes": stats.bytes,
-            "seconds": stats.read_seconds + stats.transform_seconds + stats.write_seconds,
+            "seconds": round(stats.read_seconds + stats.transform_seconds + stats.write_seconds, 3),
             "preview": preview(frame),
-        }
+            **(plan.chart.metadata(frame) if plan.chart else {}),
+        },
+        check_results=judged,
     )
 
 
@@ -107,31 +135,30 @@ def preview(frame: pl.DataFrame) -> dg.MarkdownMetadataValue:
     )
 
 
-def contract_metadata(contract: type[Table]) -> dict[str, dg.TableSchema]:
-    """The contract as Dagster shows it."""
-    columns = [
-        dg.TableColumn(name=name, type=str(spec.dtype), description=spec.description)
-        for name, spec in contract.columns().items()
-    ]
-    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
-
-
 def table_asset(
-    settings: Settings, name: str, inputs: Sequence[str], compute: Callable[..., pl.DataFrame]
+    settings: Settings,
+    name: str,
+    inputs: Sequence[str],
+    compute: Callable[..., pl.DataFrame],
+    plan: Plan = NO_PLAN,
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is computed from other tables alone."""
     contract = CONTRACTS[name]
-    layer = name.split(".")[0]
 
     @dg.asset(
-        key=key(settings, name),
-        deps=[key(settings, one) for one in inputs],
-        group_name=layer,
+        **identity(settings, name, inputs),
         kinds={"polars", "parquet"},
         description=described(contract),
         metadata=contract_metadata(contract),
+        check_specs=checks.specs(settings, name, plan.checks),
     )
     def _asset(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        return written(warehouse, name, inputs, compute)
+        started = time.perf_counter()
+        frames = [warehouse.read(one) for one in inputs]
+        read = time.perf_counter()
+        frame = compute(*frames)
+        seconds = (read - started, time.perf_counter() - read)
+        left_out = plan.left_out(*frames) if plan.left_out else NOTHING
+        return written(warehouse, settings, name, frame, seconds=seconds, plan=plan, left_out=left_out)
 
     return _asset

@@ -62,7 +62,11 @@ def test_a_series_cut_short_keeps_its_history_and_turns_yellow(tmp_path: Path) -
     home = tmp_path / "home"
     whole = copy(tmp_path / "whole", BEGAN, dt.date(2025, 12, 30))
     checks = build(home, whole, DECEMBER)
-    assert all(one.passed for one in checks.values()) and set(checks) == {"serves_all_history", "matches_source"}
+    assert all(one.passed for one in checks.values()) and set(checks) == {
+        "contract",
+        "serves_all_history",
+        "matches_source",
+    }
     assert warnings(home) == {}
     first, observations, served_from = credit(home)
     assert (first, served_from) == (BEGAN, BEGAN)
