@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OLD_DUCKDB := 1.4.5 1.5.6
+WORKERS := PYTEST_XDIST_AUTO_NUM_WORKERS=$$(($$(getconf _NPROCESSORS_ONLN) + 1))  # much of a build is waiting for the disk
 JAVASCRIPT := $(if $(shell command -v npm),tests/readers/js/node_modules/.package-lock.json)
 
 .PHONY: help run test soak check ui lock clean
@@ -40,7 +41,7 @@ run: .venv/installed
 	$(BIN)/rotation build --source sample
 
 test: .venv/installed .venv/readers $(JAVASCRIPT)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(WORKERS) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 soak: .venv/installed
 	$(BIN)/python -m pytest -m soak --capture=no

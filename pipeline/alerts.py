@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from filelock import FileLock
+
 from pipeline.settings import Settings
 
 LOG = "alerts.log"
@@ -44,11 +46,18 @@ def _why(error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
         return f"no answer within {TIMEOUT} s"
-    return cause.strerror or type(cause).__name__ if isinstance(cause, OSError) else type(cause).__name__
+    if isinstance(cause, OSError) and cause.errno and cause.strerror:  # other texts may tell the host
+        return cause.strerror
+    return type(cause).__name__
 
 
 def _logged(home: Path, line: str, now: dt.datetime) -> str:
     home.mkdir(parents=True, exist_ok=True)
-    with (home / LOG).open("a", encoding="utf-8") as file:
+    with log_lock(home), (home / LOG).open("a", encoding="utf-8") as file:
         file.write(f"{now:%Y-%m-%dT%H:%M:%SZ} {line}\n")
     return LOG
+
+
+def log_lock(home: Path) -> FileLock:
+    """Lock of alerts.log, which is rewritten while old lines go."""
+    return FileLock(home / f"{LOG}.lock")

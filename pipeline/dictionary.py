@@ -31,7 +31,7 @@ in the metadata of each Parquet file. What the figures mean is written in [defin
 - **Grade**: exact (computed as written), ours (a choice of this project), reconstruction (of a formula that its owner
   never published), proxy (stands for what is not to be had), snapshot (what a vendor stated on that day).
 - **Repaints**: *yes* where a split, a revision or a later session restates the column in rows that are already known.
-  A table without a known date shows the state at the build, and all its columns repaint.
+  A table without a known date shows the state at the build, and all its columns but those of the grain repaint.
 - **Computed from**: the columns that the select of a mart names for the value. What only decides which rows there are
   is not among them, and a count of rows names none.
 

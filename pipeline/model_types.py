@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.contracts.columns import Table
 from pipeline.errors import FileError
-from pipeline.sql_models import _TYPES, Model
+from pipeline.sql_models import TYPES, Model
 
 # names of the published types, as DuckDB and meta.columns write them
 PUBLISHED: Mapping[type[pl.DataType], str] = {
@@ -55,7 +55,7 @@ def _types(con: duckdb.DuckDBPyConnection, model: Model) -> dict[str, str]:
     except duckdb.Error as error:
         raise FileError(f"{model.path}: {error}") from error
     types = zip(relation.columns, relation.types, strict=True)
-    return {name: published_type(_TYPES[kind.id]) if kind.id in _TYPES else str(kind) for name, kind in types}
+    return {name: published_type(TYPES[kind.id]) if kind.id in TYPES else str(kind) for name, kind in types}
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, types: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.errors import RotationError
 SOURCES = ("sample", "files", "live")
 KEEP_BUILDS = 3
 KEEP_DAYS = 90
+MOST_DAYS = 36_500  # a hundred years; more leave the calendar
 NEW_YORK = ZoneInfo("America/New_York")
 YAHOO_URL = "https://query2.finance.yahoo.com"
 FRED_API_URL = "https://api.stlouisfed.org/fred"
@@ -57,9 +59,14 @@ class Settings:
         if self.source not in SOURCES:
             raise RotationError(f"there is no source '{self.source}'; choose one of: {', '.join(SOURCES)}")
         if self.keep_builds < 2:
-            raise RotationError(f"{self.keep_builds} builds are too few to keep; rollback needs 2 or more")
-        if self.keep_days < 1:
-            raise RotationError(f"{self.keep_days} days are too few to keep; 1 or more")
+            raise RotationError(
+                f"ROTATION_KEEP_BUILDS / --keep-builds: {self.keep_builds} is too few; at least 2, so that rotation "
+                "rollback has somewhere to go"
+            )
+        if not 1 <= self.keep_days <= MOST_DAYS:
+            raise RotationError(
+                f"ROTATION_KEEP_DAYS / --keep-days: {self.keep_days} is not between 1 and {MOST_DAYS} days"
+            )
 
     @property
     def root(self) -> Path:
@@ -95,8 +102,8 @@ class Settings:
                 raise RotationError(f"{name}: '{text}' is no whole number") from error
 
         webhook = (environment.get("ROTATION_WEBHOOK_URL") or "").strip() or None
-        if webhook and not webhook.startswith(("http://", "https://")):
-            raise RotationError("ROTATION_WEBHOOK_URL is no address; it must begin with http:// or https://")
+        if webhook and not re.match(r"https?://[^/]", webhook):
+            raise RotationError("ROTATION_WEBHOOK_URL is no address; it must begin with http:// or https:// and a host")
         return cls(
             home=path("ROTATION_HOME") or Path("warehouse"),
             source=environment.get("ROTATION_SOURCE") or "sample",

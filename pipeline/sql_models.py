@@ -30,7 +30,7 @@ _COLUMN = re.compile(r"([^|]*?)\s*\|\s*(.*?)(?:\s*\[([^\[\]]*)\])?")
 _COLUMNS_TEST = re.compile(r"(unique|not_null)\s*\(([^()]*)\)")
 
 _WHOLE = ("tinyint", "smallint", "integer", "bigint", "hugeint")
-_TYPES: dict[str, pl.DataType] = {
+TYPES: dict[str, pl.DataType] = {
     "date": pl.Date(),
     "varchar": pl.String(),
     "boolean": pl.Boolean(),
@@ -144,7 +144,7 @@ def run(model: Model, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         _check_types(model, found, types)
         frame = relation.pl()
         return frame.select(
-            _published(pl.col(column.name), _TYPES[kind], column)
+            _published(pl.col(column.name), TYPES[kind], column)
             for column, kind in zip(model.columns, types, strict=True)
         )
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
@@ -309,11 +309,11 @@ def _check_columns(model: Model, found: list[str]) -> None:
 
 def _check_types(model: Model, found: list[str], types: list[str]) -> None:
     for column, name, kind in zip(model.columns, found, types, strict=True):
-        if kind not in _TYPES:
-            raise FileError(f"{model.path}: column {name} is {kind}; cast it to one of {', '.join(_TYPES)}")
-        if _TYPES[kind] == pl.Float64() and column.unit is None:
+        if kind not in TYPES:
+            raise FileError(f"{model.path}: column {name} is {kind}; cast it to one of {', '.join(TYPES)}")
+        if TYPES[kind] == pl.Float64() and column.unit is None:
             raise FileError(f"{model.path}: column {name} is {kind} and needs a unit: [{'], ['.join(UNITS)}]")
-        if name == model.known_date and not _TYPES[kind].is_temporal():
+        if name == model.known_date and not TYPES[kind].is_temporal():
             raise FileError(f"{model.path}: a row is known from a day or an instant, and column {name} is {kind}")
 
 

@@ -30,8 +30,6 @@
 -- fail: (broadening_sessions > 0) = coalesce(is_broadening, false)
 -- fail: (broadening_since is null) = (broadening_sessions = 0)
 -- fail: broadening_since <= session_date
--- warn: not is_stale
--- warn: members >= 5
 
 with daily as (
     select

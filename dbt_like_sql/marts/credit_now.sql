@@ -22,7 +22,6 @@
 -- fail: (regime is null) = (regime_since is null)
 -- fail: regime_observations >= 1
 -- fail: previous_regime <> regime
--- warn: not is_stale
 -- warn: level_pct between 0 and 30
 
 with newest as (
@@ -65,7 +64,8 @@ from newest
 join run on run.measure = newest.measure
 left join other on other.measure = newest.measure
 left join marts.freshness as source
-    on source.role = case newest.measure
+    on source.dataset = 'macro'  -- a fund may have a role of the same name
+    and source.role = case newest.measure
         when 'baa' then 'baa_spread'
         when 'baa_monthly' then 'baa_yield'
         when 'hy_oas' then 'credit_spread'

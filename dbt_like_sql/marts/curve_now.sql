@@ -2,11 +2,12 @@
 --     it is so far. A sustained inversion bridges interruptions of at most 5 observations and has at least 20 inverted
 --     ones.
 -- grain: curve
--- column: curve | 10y2y or 10y3m.
+-- column: curve | 10y2y or 10y3m, or a name of your own in rules.yaml.
 -- column: observed_on | Day of the newest yields.
 -- column: available_at | Instant from which the spread was public.
 -- column: is_stale | TRUE when that was longer ago, at the close of the newest session of core.sessions, than
---     marts.freshness allows the curve's series: the row is then not today's.
+--     marts.freshness allows the series of the role curve_<curve>, or a daily one where there is no such series: the
+--     row is then not today's.
 -- column: spread_pp | Long less short Treasury yield. [pp]
 -- column: state | inverted, uninverting, post_inversion or normal, as known at that observation. [ours]
 -- column: days_in_state | Observations of the unbroken state, the newest included. [count]
@@ -37,7 +38,6 @@
 -- fail: longest_inversion_start <= inversion_start
 -- fail: longest_inversion_observations >= inversion_observations
 -- fail: is_inversion_open = (inversion_uninverted_on is null)
--- warn: not is_stale
 -- warn: spread_pp between -5 and 5
 
 with newest as (
@@ -54,13 +54,25 @@ sustained as (
         count(*) over (partition by curve) as n
     from marts.inversion_history
     where variant = 'sustained'
+),
+
+-- the name of a curve is free: without a series of its role the shortest limit holds, which is that of daily series
+limits as (
+    select
+        newest.curve,
+        coalesce(
+            max(source.limit_days) filter (where source.role = 'curve_' || newest.curve), min(source.limit_days)
+        ) as days
+    from newest
+    cross join marts.freshness as source
+    group by newest.curve
 )
 
 select
     newest.curve,
     newest.observed_on,
     newest.available_at,
-    date_sub('day', newest.available_at, (select max(close_at) from core.sessions)) > source.limit_days as is_stale,
+    date_sub('day', newest.available_at, (select max(close_at) from core.sessions)) > limits.days as is_stale,
     newest.spread_pp,
     newest.state,
     newest.days_in_state,
@@ -87,5 +99,5 @@ left join sustained as inversion
 left join sustained as longest
     on longest.curve = newest.curve
     and longest.from_longest = 1
-left join marts.freshness as source on source.role = 'curve_' || newest.curve
+left join limits on limits.curve = newest.curve
 order by newest.curve

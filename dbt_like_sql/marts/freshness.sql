@@ -30,7 +30,7 @@
 -- fail: sessions_behind >= 0 and days_behind >= 0
 -- fail: (last_day is null) = (last_available_at is null)
 -- fail: (limit_days is null) = (dataset = 'prices')
--- warn: not is_stale or is_delisted
+-- warn: not is_stale or is_delisted or last_day is null
 -- warn: failing_since is null or is_delisted
 
 with newest as (

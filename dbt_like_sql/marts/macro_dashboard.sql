@@ -33,7 +33,6 @@
 -- fail: year_ago_observed_on < observed_on
 -- fail: (first_published_value is null) = (first_published_at is null)
 -- fail: vintage = 'latest' or value is null or first_published_value = value
--- warn: not is_stale
 
 with shown as (
     select *

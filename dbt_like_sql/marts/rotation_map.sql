@@ -33,7 +33,6 @@
 -- fail: sessions_in_quadrant >= 1
 -- fail: quadrant_since <= session_date
 -- fail: previous_quadrant <> quadrant
--- warn: not (is_latest and is_stale)
 
 with strength as (
     select symbol, benchmark, session_date, ratio, rot_ratio, rot_momentum, quadrant

@@ -32,7 +32,6 @@
 -- fail: ci_low <= ci_high
 -- fail: (ci_low is null) = (n < 5)
 -- fail: newest_year <= year(session_date)
--- warn: not is_stale
 -- warn: is_stale or bucket_type <> 'month' or newest_year >= year(session_date) - 1
 -- warn: abs(mean) < 1
 

@@ -106,9 +106,10 @@ def contracts(build: Path) -> Finding:
 def _faults(path: Path, schema: type[Table], rows: int) -> list[str]:
     """What the footer of a Parquet file says otherwise than its contract."""
     wanted = {name: column.dtype for name, column in schema.columns().items()}
-    found = dict(pl.read_parquet_schema(path))
+    file = pl.scan_parquet(path, glob=False)
+    found = dict(file.collect_schema())
     faults = [f"{name}: {found.get(name)}" for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    in_file = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+    in_file = file.select(pl.len()).collect().item()
     return faults if in_file == rows else [*faults, f"{in_file} rows in the file, {rows} computed"]
 
 
@@ -166,13 +167,19 @@ def _freshness(settings: Settings, now: dt.datetime, warehouse: Warehouse, price
 
 
 def _upstream_edits(config: Config, warehouse: Warehouse, edits: pl.DataFrame) -> Finding:
-    """A first build and a replay have nothing to compare with."""
-    current = warehouse.current() if warehouse.as_of is None else None
-    published = edits if current is None else pl.read_parquet(current / "core" / "capture_edits.parquet", glob=False)
-    fresh = upkeep.new_edits(edits, published)
+    fresh = upkeep.new_edits(edits, _published_edits(warehouse, edits))
     lines = [f"{id_}: {kind}, values: {values}" for _, id_, kind, values in fresh.iter_rows()]
     figures = {"changed_values": int(fresh["values"].sum()), "changed": lines}
     return Finding(upkeep.unexpected(fresh, [one.series_id for one in config.series if one.is_revised]), figures)
+
+
+def _published_edits(warehouse: Warehouse, edits: pl.DataFrame) -> pl.DataFrame:
+    """A first build, a replay and a damaged publication have nothing to compare with: then the edits themselves."""
+    current = warehouse.current() if warehouse.as_of is None else None
+    try:
+        return edits if current is None else pl.read_parquet(current / "core" / "capture_edits.parquet", glob=False)
+    except (OSError, pl.exceptions.PolarsError):
+        return edits
 
 
 def _said(check: str, odd: pl.DataFrame) -> str:

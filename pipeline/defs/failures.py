@@ -23,7 +23,7 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Posts a line about each failed run to ROTATION_WEBHOOK_URL, else appends it to alerts.log.",
     )
     def failed_runs(context: dg.RunFailureSensorContext) -> None:
-        source = _source(context.dagster_run)
+        source = source_of(context.dagster_run)
         if source is None:
             return  # a SkipReason beside another run's alert would fail the tick, and repeat the alert
         job = "materialization" if context.dagster_run.job_name.startswith("__") else context.dagster_run.job_name
@@ -33,7 +33,7 @@ def failure_sensor(settings: Settings) -> dg.SensorDefinition:
     return failed_runs
 
 
-def _source(run: dg.DagsterRun) -> str | None:
+def source_of(run: dg.DagsterRun) -> str | None:
     """Source that a run is about; None: another project's run. A materialization from the UI has assets, no tag."""
     paths = [key.path for key in run.asset_selection or ()]
     found = run.tags.get(SOURCE_TAG) or next((path[0] for path in paths), None)

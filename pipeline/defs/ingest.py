@@ -8,13 +8,16 @@ from typing import Any, Literal
 
 import dagster as dg
 import polars as pl
+import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.defs.schemas import contract_metadata, identity, key
+from pipeline.defs.warehouse import preview
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
 from pipeline.sources import Batch, OnAnswer, fetch
 from pipeline.tables import RAW
+from pipeline.transforms.answers import newest
 from pipeline.warehouse import Warehouse, described
 
 PARTS = {
@@ -46,6 +49,7 @@ def step(settings: Settings) -> str:
 def ingest_assets(settings: Settings, universe: Config, on_answer: OnAnswer | None = None) -> list[dg.AssetsDefinition]:
     """One step that asks the source once and appends to every raw table."""
     checked = ALL_SERVED if settings.source == "live" else {}
+    configured = [*(one.symbol for one in universe.instruments), *universe.by_series_id]
 
     @dg.multi_asset(
         name=step(settings),
@@ -62,7 +66,7 @@ def ingest_assets(settings: Settings, universe: Config, on_answer: OnAnswer | No
             dg.AssetCheckSpec(
                 "all_served",
                 asset=key(settings, f"raw.{table}"),
-                description="The source served everything that it was asked for.",
+                description="What the source was last asked about everything that is configured, it served.",
             )
             for table in checked
         ],
@@ -83,9 +87,16 @@ def ingest_assets(settings: Settings, universe: Config, on_answer: OnAnswer | No
         warehouse.note("ingest", "captures", _figures(batch, added, time.perf_counter() - started))
         warehouse.on_table("raw")
         for table, rows in added.items():
-            yield dg.MaterializeResult(asset_key=key(settings, f"raw.{table}"), metadata={"dagster/row_count": rows})
+            yield dg.MaterializeResult(
+                asset_key=key(settings, f"raw.{table}"),
+                metadata={
+                    "dagster/row_count": _rows(warehouse, table),
+                    "added": rows,
+                    "received": preview(getattr(batch, PARTS[table])),
+                },
+            )
         for table, dataset in checked.items():
-            failed = _failed(batch.answers.filter(pl.col("dataset") == dataset))
+            failed = _failed(newest(warehouse.captures("answers"), dataset, configured))
             yield dg.AssetCheckResult(
                 check_name="all_served",
                 asset_key=key(settings, f"raw.{table}"),
@@ -122,6 +133,11 @@ def _refuse_nothing(settings: Settings, batch: Batch, warehouse: Warehouse) -> N
         first = batch.rejects.row(0, named=True) if batch.rejects.height else None
         why = f"; first: {first['origin']}: {first['reason']}" if first else ""
         raise RotationError(f"nothing in {settings.folder} could be used{why}. What was published before stays")
+
+
+def _rows(warehouse: Warehouse, table: str) -> int:
+    """Rows of all captures of a raw table."""
+    return sum(pq.read_metadata(file).num_rows for file in warehouse.capture_files(table))
 
 
 def _failed(answers: pl.DataFrame) -> list[dict[str, Any]]:

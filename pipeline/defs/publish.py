@@ -1,11 +1,13 @@
 """Publish: the last asset, which depends on every table and moves `current`."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from pipeline.defs import checks
 from pipeline.defs.schemas import identity
+from pipeline.layout import BUILD_FILE, REPORT
 from pipeline.publish import publish
 from pipeline.settings import Settings
 from pipeline.sql_models import Model
@@ -31,13 +33,21 @@ def publish_asset(
                 "every row computed.",
             )
         ],
-        description="The published build: rotation.duckdb with every table and the meta schema, and the Parquet files.",
+        description="The published build: rotation.duckdb with every table and the meta schema, the Parquet files and "
+        "report.html.",
     )
     def rotation(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         folder = publish(warehouse, settings, models, inputs, context.run.run_id)
         warehouse.on_table("published")
+        record = json.loads((folder / BUILD_FILE).read_text(encoding="utf-8"))
         return dg.MaterializeResult(
-            metadata={"folder": dg.MetadataValue.path(str(folder))},
+            metadata={
+                "dagster/row_count": record["rows"],
+                "tables": len(record["tables"]),
+                "bytes": record["catalogue_bytes"],
+                "folder": dg.MetadataValue.path(str(folder)),
+                "report": dg.MetadataValue.path(str(folder / REPORT)),
+            },
             check_results=[checks.result(settings, PUBLISHED, CONTRACTS, checks.contracts(folder))],
         )
 

@@ -109,6 +109,16 @@ def _tip(name: str, title: str) -> alt.Tooltip:
     return alt.Tooltip(field, title=title, format=form) if form else alt.Tooltip(field, title=title)
 
 
+def number(field: str, words: str = "", digits: int = 2, unit: str = "", *, times: int = 1) -> dict[str, Any]:
+    """Return how page.js reads a number out: words, the number `times` a factor to so many decimals, its unit."""
+    return {"field": field, "words": words, "digits": digits, "unit": unit, "times": times}
+
+
+def word(field: str, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return how page.js reads a text out: the name of a code, or the text itself."""
+    return {"field": field, "names": dict(names or {})}
+
+
 def cursor(name: str, field: str) -> alt.Chart:
     """Return a vertical line at the day that page.js puts into `at`."""
     return (

@@ -69,9 +69,9 @@ def short(value: float) -> str:
 
 
 def as_of(row: Row) -> str:
-    """Return the day that a row is of, and whether there should be a newer one; a row with is_stale."""
+    """Return the day that a row is of and, where a newer one is due, its distance; a row with is_stale and days_old."""
     day = row["session_date"] if "session_date" in row else row["observed_on"]
-    return f"{day}, out of date" if row["is_stale"] else str(day)
+    return f"{day}, {counted(row['days_old'], 'day')} before this build" if row["is_stale"] else str(day)
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
@@ -79,9 +79,9 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return "–" if fraction is None else f"{signed(100 * fraction, digits)} %"
 
 
-def lower_first(text: str) -> str:
-    """Return the text with a small first letter."""
-    return text[:1].lower() + text[1:]
+def decimals(values: Sequence[float]) -> int:
+    """Return how many decimals it takes to write any of the values as `short` does."""
+    return max((len(short(value).partition(".")[2]) for value in values), default=0)
 
 
 def lead(row: Row) -> str:
@@ -106,6 +106,15 @@ def lead_detail(row: Row) -> str:
         said += f"; small caps have been {word} since {row['lead_since']} ({counted(row['lead_sessions'], 'session')})"
     unusual = percentile(row["spread_63d_percentile"])
     return f"{said}. The spread is {unusual} since {row['spread_history_start']}."
+
+
+def prices_end(row: Row) -> str:
+    """Say that the headline is old, or nothing where it is not; a row of headline.sql."""
+    if not row["is_stale"]:
+        return ""
+    behind = counted(row["sessions_behind"], "session")
+    pair = f"{row['small_symbol']} and {row['large_symbol']}"
+    return f"Prices of {pair} end {row['session_date']}, {behind} before this build: what follows is of that day."
 
 
 def ratio(row: Row) -> str:
@@ -201,10 +210,15 @@ UNITS = {
 }
 
 
+def unit(name: str) -> str:
+    """Return what stands after a value of a unit of macro_now.sql."""
+    return UNITS.get(name, f" {name}")
+
+
 def macro(row: Row) -> str:
     """Title of a macro panel: latest value and change; a row of macro_now.sql."""
     name = INDICATORS.get(row["indicator"], row["indicator"].replace("_", " "))
-    said = f"{name}: {short(row['value'])}{UNITS.get(row['unit'], ' ' + row['unit'])}"
+    said = f"{name}: {short(row['value'])}{unit(row['unit'])}"
     if row["change"] is None:
         return said
     change = short(abs(row["change"]))

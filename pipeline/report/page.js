@@ -42,11 +42,16 @@
     const times = days.map(value);
     let place = days.length - 1;
 
+    const number = (one, { words, digits, unit, times }) => {
+      const form = { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" };
+      return `${words} ${(one * times).toLocaleString("en", form).replace("-", "−")}${unit}`.trim();
+    };
+
     const words = (row) =>
       cursor.show
-        .map((name) => [name, row[table.columns.indexOf(name)]])
+        .map((how) => [how, row[table.columns.indexOf(how.field)]])
         .filter(([, one]) => one !== null)
-        .map(([name, one]) => (typeof one === "number" ? `${name.replaceAll("_", " ")} ${one}` : one))
+        .map(([how, one]) => (how.names ? (how.names[one] ?? one) : number(one, how)))
         .join(" · ");
 
     const show = (index) => {

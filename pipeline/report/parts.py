@@ -57,8 +57,8 @@ def _plain(value: Any) -> Any:
 class Figure:
     """A chart: a title that states its finding, what to know beside it, and the tables it is drawn from.
 
-    spec: Vega-Lite, its data sets named after the tables. cursor: table, time column and fields that are read out at
-    the pointer; None where marks have tooltips. legend: sign, colour and words of each mark.
+    spec: Vega-Lite, its data sets named after the tables. cursor: table, time column and what is read out at the
+    pointer (charts.number, charts.word); None where marks have tooltips. legend: sign, colour and words of each mark.
     """
 
     key: str

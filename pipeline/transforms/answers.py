@@ -1,6 +1,7 @@
 """What became of asking a source: what it serves, what fails and since when, and what it does not have any more."""
 
 import datetime as dt
+from collections.abc import Collection
 
 import polars as pl
 
@@ -45,3 +46,9 @@ def source_status(answers: pl.DataFrame, prices: pl.DataFrame, as_of: dt.datetim
     return known.with_columns(is_delisted=had_bars & (pl.col("sessions_in_agreement") >= DELISTED_SESSIONS)).select(
         core.SourceStatus.column_names()
     )
+
+
+def newest(answers: pl.DataFrame, dataset: str, ids: Collection[str]) -> pl.DataFrame:
+    """Return the newest answer of raw.answers about each of some ids; a run may have asked for others only."""
+    asked = answers.filter(pl.col("dataset") == dataset, pl.col("id").is_in(list(ids)))
+    return asked.sort("id", "captured_at", maintain_order=True).group_by("id", maintain_order=True).last()

@@ -34,7 +34,7 @@ LOCAL = ("127.0.0.1", "localhost")
 WITHOUT_HOST = ("file", "data", "blob", "about")
 SECONDS = 150  # until a real process must have done what it was asked for, on a busy machine
 REPOSITORY = Path(__file__).parents[2]
-PAGE_SECONDS = 20  # until a page must show what it was asked for
+PAGE_SECONDS = 60  # until a page must show what it was asked for
 expect.set_options(timeout=PAGE_SECONDS * 1000)
 
 
@@ -102,7 +102,7 @@ def wait_for(what: str, found: Callable[[], Any], seconds: float = SECONDS) -> A
     raise AssertionError(f"no {what} within {seconds:.0f} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dagster(shared: Path, home: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     """Return `dagster dev` on a home in which the small input is published once."""
     place = tmp_path_factory.mktemp("dagster")

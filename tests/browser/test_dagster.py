@@ -46,6 +46,8 @@ def test_a_schedule_is_turned_on(page: Page, dagster: Dagster) -> None:
     page.locator("label").filter(has=switch).click()
     expect(switch).to_be_checked()
     wait_for("running schedule", lambda: status() == "RUNNING")
+    page.locator("label").filter(has=switch).click()  # or it starts a build at 20:30 New York
+    wait_for("stopped schedule", lambda: status() == "STOPPED")
 
 
 def test_materializing_all_publishes_a_build(page: Page, dagster: Dagster) -> None:

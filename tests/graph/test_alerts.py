@@ -20,6 +20,8 @@ from pipeline.errors import RotationError
 from pipeline.run import dagster_instance, run_build
 from pipeline.settings import Settings
 
+pytestmark = pytest.mark.history
+
 NOW = dt.datetime(2026, 11, 20, 1, 30, tzinfo=dt.UTC)
 SECRET = "/services/T0/B0/who-knows-this-may-post"
 

@@ -24,7 +24,7 @@ from pipeline.contracts.columns import Table
 from pipeline.definitions import JOB, build_definitions
 from pipeline.descriptions import GRAINS
 from pipeline.errors import RotationError
-from pipeline.layout import BUILD_FILE, CATALOGUE
+from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
 from pipeline.run import dagster_instance
 from pipeline.sources import sample
 from pipeline.sql_models import load_models
@@ -54,7 +54,7 @@ def partial(home: Path, *names: str) -> dg.ExecuteInProcessResult:
     """Materialize some assets as the Dagster UI does: no input folder, only what is on disk."""
     found = build_definitions(settings(home))
     selection = [dg.AssetKey(["files", *name.split("/")]) for name in names]
-    with dagster_instance(home) as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         return found.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance, asset_selection=selection, raise_on_error=False
         )
@@ -228,8 +228,9 @@ def test_build_json_says_where_rows_seconds_and_bytes_went(home: Path) -> None:
         assert figures["bytes"] == path.stat().st_size
         assert figures["rows"] == pq.read_metadata(path).num_rows
         assert {"read_seconds", "transform_seconds", "write_seconds"} <= set(figures)
-    assert set(found["seconds"]) == {"ingest", "read", "transform", "write", "publish"}
+    assert set(found["seconds"]) == {"ingest", "read", "transform", "write", "publish", "report"}
     assert found["catalogue_bytes"] == (home / "files" / CATALOGUE).stat().st_size
+    assert found["report_bytes"] == (home / "files" / REPORT).stat().st_size
     assert found["is_synthetic"] is False and found["as_of"] is None
 
 
@@ -240,7 +241,7 @@ def test_parquet_and_duckdb_hold_the_same_rows(home: Path) -> None:
 
 def test_nothing_unpublished_is_left_behind(home: Path) -> None:
     [only] = (home / "files" / "builds").iterdir()
-    assert sorted(path.name for path in only.iterdir()) == sorted([*LAYERS, BUILD_FILE, CATALOGUE])
+    assert sorted(path.name for path in only.iterdir()) == sorted([*LAYERS, BUILD_FILE, CATALOGUE, REPORT])
 
 
 def test_the_run_is_in_the_history_of_dagster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,13 +372,11 @@ def test_a_warning_is_published_and_counted(copied: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("pipeline.definitions.load_models", lambda: changed)
     result = partial(copied, "marts/leaderboard", "published/rotation")
     assert result.success
-    assert record(copied / "files")["warnings"] == {"marts.leaderboard": {"ret_1d > 100": 3}}
+    assert record(copied / "files")["warnings"]["marts.leaderboard"] == {"ret_1d > 100": 3}
     monkeypatch.undo()
     monkeypatch.setenv("DAGSTER_HOME", str(copied / ".dagster"))
-    assert partial(copied, "derived/records", "published/rotation").success
-    assert record(copied / "files")["warnings"] == {"marts.leaderboard": {"ret_1d > 100": 3}}, (
-        "the mart was carried over"
-    )
+    assert partial(copied, "marts/rotation_map", "published/rotation").success
+    assert record(copied / "files")["warnings"]["marts.leaderboard"] == {"ret_1d > 100": 3}, "the mart was carried over"
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_publication(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -401,6 +400,7 @@ def test_input_of_which_nothing_is_usable_leaves_the_publication(copied: Path, t
     assert (copied / "files" / "current").resolve() == before
 
 
+@pytest.mark.history
 def test_a_build_killed_while_publishing_leaves_no_trace_after_the_next(
     copied: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,7 +424,7 @@ def test_a_build_killed_while_publishing_leaves_no_trace_after_the_next(
 
 def test_a_partial_build_takes_the_rest_from_the_current_one(copied: Path) -> None:
     before = tables(copied / "files" / "current")
-    assert partial(copied, "derived/records", "published/rotation").success
+    assert partial(copied, "marts/rotation_map", "published/rotation").success
     after = tables(copied / "files" / "current")
     assert after.keys() == before.keys()
     assert len(Warehouse(copied / "files").builds()) == 2
@@ -460,7 +460,7 @@ def test_a_publication_that_failed_can_be_tried_again(copied: Path, monkeypatch:
 
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.publish._write_catalogue", full)
-        assert not partial(copied, "derived/records", "published/rotation").success
+        assert not partial(copied, "marts/rotation_map", "published/rotation").success
     assert partial(copied, "published/rotation").success
     assert len(record(copied / "files")["tables"]) == len(CONTRACTS) + len(load_models())
 
@@ -530,6 +530,7 @@ def test_the_wait_for_another_build_is_a_minute() -> None:
     assert locked.__wrapped__.__defaults__ == (60,)  # type: ignore[attr-defined]
 
 
+@pytest.mark.history
 def test_the_next_holder_marks_runs_failed_whose_process_is_gone(tmp_path: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
@@ -620,6 +621,13 @@ def sample_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("DAGSTER_HOME", str(home / ".dagster"))
         patch.setattr(sample, "generate", five)
         yield build(home, source="sample", captured_at=None)
+
+
+def test_the_report_of_the_sample_is_whole_and_says_that_it_is_made_up(sample_root: Path) -> None:
+    assert "report" not in record(sample_root)["warnings"]
+    page = (sample_root / REPORT).read_text(encoding="utf-8")
+    assert len(page.encode()) <= 3_000_000
+    assert "SYNTHETIC DATA." in page
 
 
 def test_the_claims_about_planted_events_have_the_verdicts_that_were_planted(sample_root: Path) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 import pipeline
 from pipeline.cli import app
-from pipeline.layout import BUILD_FILE, CATALOGUE
+from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
 
 CHECKOUT = Path(pipeline.__file__).parent.parent
 COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
@@ -234,7 +234,7 @@ def test_a_query_reads_the_warehouse_and_nothing_else(
 def test_a_query_leaves_no_file_beside_the_published_one(place: list[object], home: Path) -> None:
     rotation("query", *place, "select * from core.prices order by random() limit 1")
     names = {path.name for path in (home / "files" / "current").iterdir()}
-    assert names == {"core", "derived", "marts", BUILD_FILE, CATALOGUE}
+    assert names == {"core", "derived", "marts", BUILD_FILE, CATALOGUE, REPORT}
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(home: Path) -> None:
@@ -271,7 +271,7 @@ def test_status_names_what_was_refused_and_changed_and_stale(home: Path, tmp_pat
     words = ["--source", "files", "--from", tmp_path / "in", "--captured-at", "2024-03-01", "--home", own]
     strict = rotation("build", *words, "--strict")
     assert strict.exit_code == 1
-    assert "1 warning" in strict.stdout and "prices/SPY.csv" in strict.stdout
+    assert "2 warnings" in strict.stdout and "prices/SPY.csv" in strict.stdout
     assert "published" in strict.stdout  # the good neighbours are published nevertheless
     assert rotation("build", *words).exit_code == 0
     told = rotation("status", "--source", "files", "--home", own).stdout

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
@@ -166,6 +167,7 @@ def first_evening(folder: Path, environment: dict[str, str]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"DAGSTER_HOME": str(folder / "dagster"), **environment}.items():
             patch.setenv(name, value)
+        patch.setattr("pipeline.run.dagster_instance", lambda home: dg.DagsterInstance.ephemeral())
         with vendors(folder, patch) as one:
             succeeded(one.build())
             return one.home
@@ -357,6 +359,7 @@ def test_nothing_is_published_before_the_first_prices(place: Place) -> None:
     assert "no prices have been captured yet" in place.build("--series", "UNRATE").stderr
 
 
+@pytest.mark.history
 def test_a_wrong_key_is_said_once_and_shown_nowhere(place: Place) -> None:
     place.patch.setenv("FRED_API_KEY", WRONG_KEY)
     result = place.build()
@@ -368,6 +371,7 @@ def test_a_wrong_key_is_said_once_and_shown_nowhere(place: Place) -> None:
     nowhere(WRONG_KEY, place, result)
 
 
+@pytest.mark.history
 def test_the_key_is_shown_nowhere(place: Place) -> None:
     place.patch.setenv("FRED_API_KEY", GOOD_KEY)
     place.fred.inject(Status(500), match="DGS10")

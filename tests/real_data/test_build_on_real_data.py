@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipeline.layout import BUILD_FILE, CATALOGUE
+from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
 from pipeline.run import run_build
 from pipeline.settings import Settings, parse_instant
 from pipeline.sql_models import load_models
@@ -104,6 +104,12 @@ def test_every_table_is_published_and_the_file_is_of_a_size_to_copy(root: Path) 
     record = json.loads((root / "current" / BUILD_FILE).read_text())
     assert set(record["tables"]) == {*CONTRACTS, *(f"marts.{name}" for name in load_models())}
     assert record["catalogue_bytes"] <= 400e6
+
+
+def test_the_report_is_whole_and_of_a_size_to_send(root: Path) -> None:
+    record = json.loads((root / "current" / BUILD_FILE).read_text())
+    assert "report" not in record["warnings"]
+    assert record["report_bytes"] == (root / REPORT).stat().st_size <= 3_000_000
 
 
 # the claims ledger

@@ -271,10 +271,27 @@ def test_seasonality_without_a_month_under_way_claims_nothing() -> None:
     assert findings.seasonality(None) == "Small less large, month by month"
 
 
-def test_a_figure_says_its_day_and_whether_it_is_late() -> None:
+def test_a_figure_says_its_day_and_how_old_that_is_where_a_newer_one_is_due() -> None:
     day = dt.date(2026, 11, 20)
-    assert findings.as_of({"session_date": day, "is_stale": False}) == "2026-11-20"
-    assert findings.as_of({"observed_on": day, "is_stale": True}) == "2026-11-20, out of date"
+    assert findings.as_of({"session_date": day, "is_stale": False, "days_old": 3}) == "2026-11-20"
+    late = {"observed_on": day, "is_stale": True}
+    assert findings.as_of(late | {"days_old": 9}) == "2026-11-20, 9 days before this build"
+    assert findings.as_of(late | {"days_old": 1200}) == "2026-11-20, 1,200 days before this build"
+
+
+def test_the_headline_says_that_prices_have_ended() -> None:
+    assert findings.prices_end(HEADLINE | {"is_stale": False, "sessions_behind": 1}) == ""
+    assert findings.prices_end(HEADLINE | {"is_stale": True, "sessions_behind": 1}) == (
+        "Prices of XSML and XLRG end 2026-11-20, 1 session before this build: what follows is of that day."
+    )
+    assert " 244 sessions before" in findings.prices_end(HEADLINE | {"is_stale": True, "sessions_behind": 244})
+
+
+@pytest.mark.parametrize(
+    ("values", "digits"), [([4.1, 4.0], 1), ([16.06, 15.4], 2), ([0.123456], 2), ([202750.5, 1e6], 0), ([], 0)]
+)
+def test_values_have_the_decimals_that_one_of_them_needs(values: list[float], digits: int) -> None:
+    assert findings.decimals(values) == digits
 
 
 def test_claims_are_counted_by_verdict() -> None:

@@ -60,11 +60,11 @@ def rows(small: str = "SML", claim: str = "Small caps rose.") -> dict[str, list[
     return {
         "core.sessions": table("session_date close_at session_no", *((day, at, i) for i, (day, at) in numbered)),
         "core.instruments": table(
-            "symbol name role group_name is_configured bars",
-            (small, f"Fund {small}", "small", "size", True, 8),
-            ("LRG", "Large fund", "large", "size", True, 8),
-            ("GRO", "Growth fund", "growth", "style", True, 8),
-            ("VAL", "Value fund", "small_value", "style", True, 8),
+            "symbol name role group_name is_configured bars last_session",
+            (small, f"Fund {small}", "small", "size", True, 8, DAYS[-1]),
+            ("LRG", "Large fund", "large", "size", True, 8, DAYS[-1]),
+            ("GRO", "Growth fund", "growth", "style", True, 8, DAYS[-1]),
+            ("VAL", "Value fund", "small_value", "style", True, 8, DAYS[-1]),
         ),
         "core.prices": table(
             "symbol session_date session_no close source captured_at",
@@ -368,6 +368,47 @@ def test_synthetic_is_said_on_top_and_at_every_chart(folder: Path, small: Page) 
     assert "SYNTHETIC" not in small.text
 
 
+LATER = [dt.date(2024, 1, 12), dt.date(2024, 1, 16), dt.date(2024, 3, 15)]  # three sessions without prices
+
+
+def test_a_page_of_old_data_says_so_at_the_headline_and_in_its_sections(folder: Path, small: Page) -> None:
+    given = rows()
+    given["core.sessions"] += table(
+        "session_date close_at session_no",
+        *((day, dt.datetime(day.year, day.month, day.day, 20, tzinfo=UTC), 8 + i) for i, day in enumerate(LATER)),
+    )
+    given["core.series"] += table("series_id role frequency", ("CURVE", "curve_10y2y", "daily"))
+    given["core.series"] += table("series_id role frequency", ("BAA", "baa_spread", "daily"))
+    page.write(write_catalogue(folder / "old.duckdb", given), folder / "old.html")
+    old = read(folder / "old.html")
+    notice = "Prices of SML and LRG end 2024-01-11, 3 sessions before this build"
+    assert notice in old.text and old.text.index(notice) < old.text.index("Small caps lead large caps by 4.0 points")
+    for words in (
+        "Newest yields: 2024-01-05, 70 days before this build",
+        "Newest spread: 2024-01-11, 64 days before this build",
+        "Newest period: 2023-11-01, 135 days before this build",
+        "Value fund, close of 2024-01-11, 64 days before this build",
+        "List “us_equity”, close of 2024-01-11, 64 days before this build",
+    ):
+        assert words in old.text, words
+    assert "before this build" not in small.text
+
+
+def test_values_are_read_out_in_words(small: Page) -> None:
+    cursors = {key: one["cursor"] for key, one in small.figures.items() if one["cursor"]}
+    assert set(cursors) == set(small.figures) - {"map", "seasonality"}
+    for key, cursor in cursors.items():
+        [columns] = [one["columns"] for one in small.figures[key]["tables"] if one["name"] == cursor["table"]]
+        assert {how["field"] for how in cursor["show"]} <= set(columns), key
+        assert "_" not in " ".join(how["words"] + how["unit"] for how in cursor["show"] if "words" in how), key
+    assert cursors["ratio"]["show"][1] == {
+        "field": "spread_63d_pp", "words": "spread over 63 sessions", "digits": 1, "unit": " points", "times": 1
+    }  # fmt: skip
+    assert cursors["curve"]["show"][0]["names"]["10y2y"] == "10-year less 2-year"
+    [unemployment] = cursors["macro_unemployment_rate_pct"]["show"]
+    assert (unemployment["digits"], unemployment["unit"]) == (1, " %")  # 4.0 and 4.1
+
+
 def test_names_from_the_data_never_become_markup(folder: Path) -> None:
     path = write_catalogue(folder / "hostile.duckdb", rows(small=HOSTILE, claim=HOSTILE))
     assert page.write(path, folder / "hostile.html") == []
@@ -470,3 +511,33 @@ def test_old_history_keeps_the_last_session_of_a_week_and_both_extremes(tmp_path
         days = catalogue.ask("ratio").column("session_date")
     # a Tuesday with the low, a Wednesday with the high, the Friday; of the last three years every session
     assert [day.isoformat()[5:] for day in days] == ["03-03", "03-04", "03-06", "03-04", "03-05"]
+
+
+def test_of_overlapping_windows_only_the_best_is_news(tmp_path: Path) -> None:
+    """Five sessions to the 10th brought 4 %, the best since 2020; those to the 8th, of the same move, 5 %."""
+    given = {key: some for key, some in rows().items() if key in ("core.sessions", "core.instruments", "core.prices")}
+    columns = "symbol basis measure direction session_date value since_date sessions_since is_all_time history_start"
+    old = dt.date(2020, 3, 2)
+
+    def record(measure: str, direction: str, day: dt.date, value: float) -> tuple[Any, ...]:
+        return ("SML", "price", measure, direction, day, value, old, 900, False, old)
+
+    given["derived.records"] = table(
+        columns,
+        record("ret_5d", "high", DAYS[4], 0.05),
+        record("ret_5d", "high", DAYS[6], 0.04),
+        record("ret_6d", "high", DAYS[4], 0.03),  # smaller than what came after
+        record("ret_6d", "high", DAYS[6], 0.04),
+        record("ret_10d", "low", DAYS[4], -0.05),
+        record("ret_10d", "low", DAYS[6], -0.06),
+        record("ret_21d", "low", DAYS[4], -0.06),
+        record("ret_21d", "low", DAYS[6], -0.05),
+    )
+    with Catalogue(write_catalogue(tmp_path / "records.duckdb", given)) as catalogue:
+        found = {(row["headline"], row["session_date"]) for row in catalogue.ask("records_now").rows}
+    assert found == {
+        ("SML: best 5 sessions since 2020-03-02", DAYS[4]),
+        ("SML: best 6 sessions since 2020-03-02", DAYS[6]),
+        ("SML: worst 10 sessions since 2020-03-02", DAYS[6]),
+        ("SML: worst 21 sessions since 2020-03-02", DAYS[4]),
+    }

@@ -108,8 +108,9 @@ def test_what_is_kept_is_three_builds_and_ninety_days_unless_the_environment_say
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("ROTATION_KEEP_BUILDS", "1", "1 builds are too few to keep; rollback needs 2 or more"),
-        ("ROTATION_KEEP_DAYS", "0", "0 days are too few to keep; 1 or more"),
+        ("ROTATION_KEEP_BUILDS", "1", "ROTATION_KEEP_BUILDS / --keep-builds: 1 is too few; at least 2, so"),
+        ("ROTATION_KEEP_DAYS", "0", "ROTATION_KEEP_DAYS / --keep-days: 0 is not between 1 and 36500 days"),
+        ("ROTATION_KEEP_DAYS", "900000", "ROTATION_KEEP_DAYS / --keep-days: 900000 is not between 1 and 36500 days"),
         ("ROTATION_KEEP_DAYS", "a week", "ROTATION_KEEP_DAYS: 'a week' is no whole number"),
     ],
 )
@@ -125,4 +126,6 @@ def test_the_webhook_is_read_and_never_shown() -> None:
     assert Settings.from_environment({"ROTATION_WEBHOOK_URL": " "}).webhook_url is None
     with pytest.raises(RotationError, match="ROTATION_WEBHOOK_URL is no address") as told:
         Settings.from_environment({"ROTATION_WEBHOOK_URL": "hooks.example/T0/secret"})
+    with pytest.raises(RotationError, match="and a host"):
+        Settings.from_environment({"ROTATION_WEBHOOK_URL": "https:///T0/secret"})
     assert "secret" not in str(told.value)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.captures import new_rows
 from pipeline.contracts import core, raw
-from pipeline.transforms.answers import source_status
+from pipeline.transforms.answers import newest, source_status
 from pipeline.warehouse import checked
 
 MONDAY = dt.date(2024, 7, 15)
@@ -241,3 +241,15 @@ def test_the_table_equals_a_plain_loop(steps: list[tuple[int, str]], other: list
     assert found["failing_since"] == failing_since
     assert found["sessions_in_agreement"] == len(agreed)
     assert found["is_delisted"] == (len(agreed) >= 5)
+
+
+def test_what_was_not_asked_last_keeps_the_answer_it_had() -> None:
+    answers = captured(
+        (0, "network"),
+        *spy([0], outcome="network"),
+        *spy([1]),
+        (1, "ok", {"dataset": "macro", "id": "UNRATE"}),
+        (1, "unknown", {"id": "GONE"}),
+    )
+    found = newest(answers, "prices", ["IWM", "SPY", "UNRATE"])
+    assert found.select("id", "outcome").rows() == [("IWM", "network"), ("SPY", "ok")]

@@ -34,7 +34,11 @@ def valuation(catalogue: Catalogue) -> Figure:
         cursor={
             "table": "valuation",
             "field": "session_date",
-            "show": ["log_price_ratio", "percentile_expanding", "z_expanding"],
+            "show": [
+                charts.number("log_price_ratio", "log ratio", 3),
+                charts.number("percentile_expanding", "above", 2, " % of closes so far", times=100),
+                charts.number("z_expanding", "distance from their mean", 1, " standard deviations"),
+            ],
         },
     )
 
@@ -73,7 +77,10 @@ def breadth(catalogue: Catalogue) -> Figure:
         cursor={
             "table": "breadth",
             "field": "session_date",
-            "show": ["pct_above_sma200", "pct_above_sma50", "members"],
+            "show": [
+                *(charts.number(field, words, 0, " %") for field, words in names.items()),
+                charts.number("members", "of", 0, " funds"),
+            ],
         },
     )
 
@@ -82,8 +89,13 @@ def seasonality(catalogue: Catalogue) -> Figure:
     """Small less large by month, with intervals; the month under way stands out."""
     table = catalogue.ask("seasonality").needed("a complete month of the small and the large fund")
     now = catalogue.ask("seasonality_now")
-    current = next(
-        (row["bucket"] for row in now.rows if row["bucket_type"] == "month" and row["window_state"] == "current"), None
+    current, day = next(
+        (
+            (row["bucket"], row["session_date"])
+            for row in now.rows
+            if row["bucket_type"] == "month" and row["window_state"] == "current"
+        ),
+        (None, None),
     )
     months = [findings.month(bucket)[:3] for bucket in table.column("month")]
     base = (
@@ -120,7 +132,7 @@ def seasonality(catalogue: Catalogue) -> Figure:
         key="seasonality",
         title=findings.seasonality(row),
         note="Bars: mean of all years; lines: 95 % bootstrap interval of the mean. Twelve months are twelve chances of "
-        "a striking one: look at the interval and at n.",
+        "a striking one: look at the interval and at n." + (f" Month under way: that of {day}." if day else ""),
         spec=charts.spec(chart, 260),
         tables=(table, now),
     )

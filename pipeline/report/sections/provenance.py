@@ -17,7 +17,7 @@ def freshness(catalogue: Catalogue) -> Block:
     table = catalogue.ask("freshness").needed("a symbol or series")
     stale = [row for row in table.rows if row["is_stale"] and row["last_day"] is not None]
     sessions = [row["newest_session"] for row in table.rows if row["newest_session"]]
-    content = {"title": findings.freshness(table.rows, max(sessions, default=None)), "stale": stale, "key": "freshness"}
+    content = {"title": findings.freshness(table.rows, max(sessions, default=None)), "stale": stale}
     return Block("freshness", content, (table,))
 
 

@@ -53,7 +53,11 @@ def curve(catalogue: Catalogue) -> Figure:
             *([("■", "var(--recession)", "recession")] if recessions.values else []),
             *([("▼", charts.INK, "first cut")] if cuts.values else []),
         ],
-        cursor={"table": "curve", "field": "observed_on", "show": ["curve", "spread_pp"]},
+        cursor={
+            "table": "curve",
+            "field": "observed_on",
+            "show": [charts.word("curve", CURVES), charts.number("spread_pp", unit=" points")],
+        },
     )
 
 
@@ -116,7 +120,15 @@ def credit(catalogue: Catalogue) -> Figure:
         spec=charts.spec(chart, 260),
         tables=(table, now),
         legend=[("━", colour, name) for name, colour in zip(names, _COLOURS, strict=False)],
-        cursor={"table": "credit", "field": "observed_on", "show": ["measure", "level_pct", "regime"]},
+        cursor={
+            "table": "credit",
+            "field": "observed_on",
+            "show": [
+                charts.word("measure", findings.MEASURES),
+                charts.number("level_pct", unit=" points"),
+                charts.word("regime"),
+            ],
+        },
     )
 
 
@@ -150,7 +162,11 @@ def _indicator(table: Table, now: dict) -> Part:
         note=f"Newest period: {findings.as_of(now)}.{revised}",
         spec=charts.spec(chart, 150),
         tables=(table,),
-        cursor={"table": table.name, "field": "observed_on", "show": ["value"]},
+        cursor={
+            "table": table.name,
+            "field": "observed_on",
+            "show": [charts.number("value", "", findings.decimals(table.column("value")), findings.unit(now["unit"]))],
+        },
     )
 
 

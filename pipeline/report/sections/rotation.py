@@ -6,6 +6,7 @@ import altair as alt
 
 from pipeline.report import charts, findings
 from pipeline.report.catalogue import Catalogue
+from pipeline.report.labels import free_heights
 from pipeline.report.parts import Block, Figure, Missing, Row, Table
 
 QUADRANTS = {
@@ -14,7 +15,9 @@ QUADRANTS = {
     "lagging": "var(--q-lagging)",
     "improving": "var(--q-improving)",
 }
+MAP_HEIGHT, NAME_HEIGHT, NAME_SHARE = 420, 16, 0.19  # pixels; share of a phone's width that a name takes
 MAIN_ROLES = ("small", "micro", "mid", "equal_weight", "tech", "growth", "value", "small_growth", "small_value")
+MAIN = "main funds"
 NO_PAIR = "a session on which both the small and the large fund traded"
 
 
@@ -26,7 +29,7 @@ def headline(catalogue: Catalogue) -> Block:
     content = {
         "lead": findings.lead(row),
         "detail": findings.lead_detail(row),
-        "row": row,
+        "notice": findings.prices_end(row),
         "records": records.rows,
         "tiles": [*_pair_tiles(row), *(_TILES[one["what"]](one) for one in state.rows if one["what"] in _TILES)],
     }
@@ -51,8 +54,8 @@ def _pair_tiles(row: Row) -> list[Row]:
 
 
 def _phase(one: Row) -> Row:
-    days = "" if one["days"] is None else f"session {one['days']:,} of it"
-    return {"name": "Phase of small caps", "value": one["state"] or "–", "more": days, "link": "price"}
+    day = one["as_of"] if one["days"] is None else f"session {one['days']:,} of it; {one['as_of']}"
+    return {"name": "Phase of small caps", "value": one["state"] or "–", "more": day, "link": "price"}
 
 
 def _curve(one: Row) -> Row:
@@ -71,7 +74,7 @@ def _credit(one: Row) -> Row:
 
 
 def _breadth(one: Row) -> Row:
-    more = f"above their 200-session average; {one['state'] or 'too little history'}"
+    more = f"above their 200-session average; {one['state'] or 'too little history'}; {one['as_of']}"
     return {"name": "Breadth", "value": f"{findings.figure(one['value'], 0)} %", "more": more, "link": "breadth"}
 
 
@@ -93,10 +96,11 @@ def rotation_map(catalogue: Catalogue) -> Figure:
     return Figure(
         key="map",
         title=findings.rotation_map(latest, small_pair(table)),
-        note="A large dot is the newest session, small ones the last session of each of the 12 weeks before. Relative "
-        "strength: distance of the price ratio from its 63-session mean, in standard deviations, plus 100; momentum: "
-        "the same of its daily change. A pair named by one symbol is measured against the large fund.",
-        spec=charts.spec(_map(_lists(table)), 420),
+        note=f"A large dot is the newest session, {max(table.column('session_date'))} or earlier, small ones the last "
+        "session of each of the 12 weeks before. Relative strength: distance of the price ratio from its 63-session "
+        "mean, in standard deviations, plus 100; momentum: the same of its daily change. A pair named by one symbol is "
+        "measured against the large fund.",
+        spec=charts.spec(_map(_lists(table), _names(table)), MAP_HEIGHT),
         tables=(table,),
     )
 
@@ -105,10 +109,46 @@ def _lists(table: Table) -> list[str]:
     """Return the lists of pairs that can be chosen, the one to begin with first."""
     has_main = any(row["role"] in MAIN_ROLES and row["is_against_large"] for row in table.rows)
     groups = sorted({row["shown"] for row in table.rows}, key=lambda name: (name == "other pairs", name))
-    return [*(["main funds"] if has_main else []), *groups]
+    return [*([MAIN] if has_main else []), *groups]
 
 
-def _map(lists: list[str]) -> charts.Layers:
+def _names(table: Table) -> list[Row]:
+    """Return where the name of each pair stands on each list, so that none covers another."""
+    return [name for one in _lists(table) for name in _names_of(one, [row for row in table.rows if _is_on(row, one)])]
+
+
+def _is_on(row: Row, shown: str) -> bool:
+    is_main = row["is_against_large"] and row["role"] in MAIN_ROLES
+    return is_main if shown == MAIN else row["shown"] == shown
+
+
+def _extent(rows: list[Row], axis: str) -> float:
+    values = [row[axis] for row in rows]
+    return float(max(values) - min(values))
+
+
+def _names_of(shown: str, rows: list[Row]) -> list[Row]:
+    across, up = (_extent(rows, axis) for axis in ("rot_ratio", "rot_momentum"))
+    found: list[Row] = []
+    for is_right in (True, False):
+        side = [row for row in rows if row["weeks_ago"] == 0 and (row["rot_ratio"] > 100) == is_right]
+        points = [(row["rot_ratio"], row["rot_momentum"]) for row in side]
+        heights = free_heights(points, wide=across * NAME_SHARE, high=up * NAME_HEIGHT / MAP_HEIGHT)
+        found += [
+            {
+                "list": shown,
+                "pair": row["symbol"] if row["is_against_large"] else f"{row['symbol']}/{row['benchmark']}",
+                "is_right": is_right,
+                "rot_ratio": row["rot_ratio"],
+                "rot_momentum": round(height, 3),
+                "dot": row["rot_momentum"],
+            }
+            for row, height in zip(side, heights, strict=True)
+        ]
+    return found
+
+
+def _map(lists: list[str], places: list[Row]) -> charts.Layers:
     """Return trails, dots and names; the trail of the small fund stands out, and that under the pointer."""
     base = _pairs()
     colour = alt.Color("quadrant:N", scale=alt.Scale(domain=list(QUADRANTS), range=list(QUADRANTS.values())))
@@ -125,11 +165,12 @@ def _map(lists: list[str]) -> charts.Layers:
     )
     newest = base.transform_filter("datum.weeks_ago === 0")
     stands = newest.mark_circle(size=110, opacity=1).encode(color=colour, tooltip=_map_tips()).add_params(hovered)
-    names = newest.encode(text="pair:N")
-    right = names.transform_filter("datum.rot_ratio > 100").mark_text(align="left", dx=8, **_NAME)
-    left = names.transform_filter("datum.rot_ratio <= 100").mark_text(align="right", dx=-8, **_NAME)
+    names = _placed(alt.Chart(alt.InlineData(values=places)).transform_filter("datum.list == shown"))
+    leaders = names.mark_rule(color=charts.FAINT, strokeWidth=0.7).encode(y2="dot:Q")
+    right = names.transform_filter("datum.is_right").mark_text(align="left", dx=8, **_NAME).encode(text="pair:N")
+    left = names.transform_filter("!datum.is_right").mark_text(align="right", dx=-8, **_NAME).encode(text="pair:N")
     shown = alt.param(name="shown", value=lists[0], bind=alt.binding_select(options=lists, name="Pairs "))
-    return alt.layer(*_cross(), *_corners(), trail, dots, stands, right, left).add_params(shown)
+    return alt.layer(*_cross(), *_corners(), trail, dots, leaders, stands, right, left).add_params(shown)
 
 
 _NAME: dict[str, Any] = {"dy": -6, "fontSize": 11, "fontWeight": 600, "color": charts.INK}
@@ -139,18 +180,21 @@ def _pairs() -> alt.Chart:
     """Return the pairs of the list that is shown, at their places."""
     roles = ", ".join(f"'{role}'" for role in MAIN_ROLES)
     is_main = f"datum.is_against_large && indexof([{roles}], datum.role) >= 0"
+    listed = (
+        alt.Chart(charts.data("map"))
+        .transform_filter(f"shown == '{MAIN}' ? {is_main} : datum.shown == shown")
+        .transform_calculate(pair="datum.is_against_large ? datum.symbol : datum.symbol + '/' + datum.benchmark")
+    )
+    return _placed(listed).encode(detail="pair:N")
+
+
+def _placed(chart: alt.Chart) -> alt.Chart:
+    """Place what the chart shows on the map."""
     scale = alt.Scale(zero=False, nice=True, padding=18)
     across = alt.Axis(title="relative strength (points, 100 is the centre)", grid=False, tickCount=6)
     up = charts.above("its momentum (points, 100 is the centre)", grid=False)
-    return (
-        alt.Chart(charts.data("map"))
-        .transform_filter(f"shown == 'main funds' ? {is_main} : datum.shown == shown")
-        .transform_calculate(pair="datum.is_against_large ? datum.symbol : datum.symbol + '/' + datum.benchmark")
-        .encode(
-            x=alt.X("rot_ratio:Q", axis=across, scale=scale),
-            y=alt.Y("rot_momentum:Q", axis=up, scale=scale),
-            detail="pair:N",
-        )
+    return chart.encode(
+        x=alt.X("rot_ratio:Q", axis=across, scale=scale), y=alt.Y("rot_momentum:Q", axis=up, scale=scale)
     )
 
 
@@ -206,12 +250,20 @@ def ratio(catalogue: Catalogue) -> Figure:
     return Figure(
         key="ratio",
         title=findings.ratio(now.rows[0]),
-        note="A falling line means that large caps do better. Of a cluster of highs or lows the first is marked; a "
-        "streak is four or more days in a row of the small fund.",
+        note=f"Newest close: {now.rows[0]['session_date']}. A falling line means that large caps do better. Of a "
+        "cluster of highs or lows the first is marked; a streak is four or more days in a row of the small fund.",
         spec=charts.spec(chart, 320),
         tables=(table, records, streaks, now),
         legend=[("━", charts.SMALL, pair), *((sign, colour, name) for name, (_, colour, sign) in _KINDS.items())],
-        cursor={"table": "ratio", "field": "session_date", "show": ["ratio", "spread_63d_pp", "quadrant"]},
+        cursor={
+            "table": "ratio",
+            "field": "session_date",
+            "show": [
+                charts.number("ratio", "ratio", 4),
+                charts.number("spread_63d_pp", "spread over 63 sessions", 1, " points"),
+                charts.word("quadrant"),
+            ],
+        },
     )
 
 
@@ -278,7 +330,8 @@ def price(catalogue: Catalogue) -> Figure:
     return Figure(
         key="price",
         title=findings.price(table.rows[-1]),
-        note="The band below shows the phase, from the order of close and averages, once it held on two closes: "
+        note=f"Newest close: {table.column('session_date')[-1]}. The band below shows the phase, from the order of "
+        "close and averages, once it held on two closes: "
         + "; ".join(f"{name}: {said}" for name, said in findings.PHASES.items())
         + ".",
         spec=charts.spec(chart, 320),
@@ -289,5 +342,14 @@ def price(catalogue: Catalogue) -> Figure:
             ("┄", charts.FAINT, "average of 200"),
             *(("■", colour, name) for name, colour in zip(names, colours, strict=True)),
         ],
-        cursor={"table": "price", "field": "session_date", "show": ["close", "sma_50", "sma_200", "phase"]},
+        cursor={
+            "table": "price",
+            "field": "session_date",
+            "show": [
+                charts.number("close", "close"),
+                charts.number("sma_50", "average of 50 sessions"),
+                charts.number("sma_200", "of 200"),
+                charts.word("phase"),
+            ],
+        },
     )

@@ -37,11 +37,23 @@ ranks as (
             + count(*) filter (where daily.spread_63d_pp = newest.spread_63d_pp) / 2)
             / nullif(count(daily.spread_63d_pp), 0), 8) as spread_63d_percentile
     from daily, newest
+),
+
+-- the pair may be behind other data: core.sessions reach to the newest capture of anything
+age as (
+    select
+        bool_or(freshness.is_stale) as is_stale,
+        (select count(*) from core.sessions where sessions.session_date > any_value(newest.session_date))
+            as sessions_behind
+    from newest
+    join marts.freshness as freshness
+        on freshness.dataset = 'prices' and freshness.id in (newest.small_symbol, newest.large_symbol)
 )
 
 select
     newest.session_date,
-    newest.session_date < (select max(session_date) from core.prices) as is_stale,
+    age.is_stale,
+    age.sessions_behind,
     newest.small_symbol,
     newest.large_symbol,
     newest.ratio,
@@ -57,6 +69,6 @@ select
     position.quadrant_since,
     newest.small_ret_ytd,
     newest.large_ret_ytd
-from newest, ranks, lead
+from newest, ranks, lead, age
 left join marts.rotation_map as position
     on position.is_latest and position.symbol = newest.small_symbol and position.benchmark = newest.large_symbol
