@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.errors import RotationError
-from pipeline.layout import CATALOGUE, published_builds
+from pipeline.layout import BUILD_FILE, CATALOGUE, published_builds
 from pipeline.settings import Settings
 from pipeline.terminal import DebugOption, HomeOption, SourceOption, chosen_settings, one_line_errors, out
 
@@ -103,28 +103,33 @@ def prune(
 
 
 def _folder(settings: Settings, name: str) -> Path:
-    """Folder of the build that a person names.
+    """Folder of the build that a person names: a word, a replay, an id, and only then a path.
 
     Raises:
         RotationError: there is none of that name, or more than one.
     """
     from pipeline.reader import published
 
-    for folder in (Path(name), settings.root / "as_of" / name):
-        if (folder / CATALOGUE).is_file():
-            return folder
-    current, kept = published(settings), published_builds(settings.root)
+    kept = published_builds(settings.root)
     if name == "current":
-        return current
+        return published(settings)
     if name == "previous":
+        current = published(settings)
         found = [path for path in kept if path.name < current.name][-1:]
         fault = f"no build before {current.name} is kept"
     else:
-        found = [path for path in kept if path.name.startswith(name)]
+        replays = [settings.root / "as_of" / name]
+        found = _builds(replays) or [path for path in kept if path.name.startswith(name)] or _builds([Path(name)])
         fault = f"{len(found)} builds begin with {name}" if found else f"there is no build or replay {name}"
     if len(found) != 1:
+        published(settings)
         raise RotationError(f"{fault}; kept builds: {', '.join(path.name for path in kept)}")
     return found[0]
+
+
+def _builds(folders: Iterable[Path]) -> list[Path]:
+    """Those that hold a whole build; an unpublished one has no build.json, and the warehouse only the catalogue."""
+    return [folder for folder in folders if all((folder / name).is_file() for name in (CATALOGUE, BUILD_FILE))]
 
 
 def _as_json(found: "Comparison", table: str | None, changes: Iterable["RowChange"]) -> dict[str, Any]:

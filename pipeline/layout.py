@@ -14,12 +14,15 @@ def current_build(root: Path) -> Path | None:
 
 
 def published_builds(root: Path) -> list[Path]:
-    """Folders of the published builds that are kept, oldest first."""
-    return sorted(path.parent for path in root.glob(f"builds/*/{BUILD_FILE}") if path.parent.name != "next")
+    """Folders of the published builds that are kept, oldest first; a link is none."""
+    folders = [path.parent for path in root.glob(f"builds/*/{BUILD_FILE}")]
+    return sorted(folder for folder in folders if folder.name != "next" and not folder.is_symlink())
 
 
 def surplus_builds(root: Path, kept: int) -> list[Path]:
     """Published builds beyond the newest `kept`, oldest first; the current one counts and is never among them."""
     current = current_build(root)
-    others = [path for path in published_builds(root) if current is None or path.name != current.name]
+    if current is None:
+        return published_builds(root)[:-kept]
+    others = [path for path in published_builds(root) if path.name != current.name]
     return others[: max(len(others) - (kept - 1), 0)]

@@ -242,7 +242,10 @@ class Warehouse:
 
 
 def remove_build(build: Path) -> None:
-    """Delete a build; one that a kill leaves half deleted is no longer listed."""
+    """Delete a build; one that a kill leaves half deleted is no longer listed. Of a link only the link goes."""
+    if build.is_symlink():
+        build.unlink()
+        return
     (build / BUILD_FILE).unlink(missing_ok=True)
     shutil.rmtree(build)
 

@@ -1,12 +1,14 @@
 """Why the tables of two builds differ: walk from each table to what it reads, up to where the difference begins.
 
 A difference of the past is handed down only by a table whose past differs: new sessions explain new rows, never another
-value of an old one. Where nothing above a table differs, neither captures nor program, its difference is a fault.
+value of an old one. An old value moves with captures only where the source edited one of that symbol or series, or rows
+of it came into the past or were received anew, from that day on; else the program moved it. Tables and columns come, go
+and change type only with the program. Where nothing above a table differs, its difference is a fault.
 """
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,18 +152,38 @@ class _Upstream:
 
     def reason(self, name: str) -> Reason:
         """Why a table differs."""
+        if self.tables[name].is_reshaped:
+            return self._by_program((name,), [])
         past = self.tables[name].is_past_broken
         roots = tuple(sorted(self._roots(name, past=past)))
-        parts = [self._part(root, name) for root in roots if root != name or self._captures(root)]
+        parts = [self._part(root, name) for root in roots if root != name or self._is_by_captures(root)]
         if self.is_replay and not past:
             parts.append("they are as of different instants")
-        parts = parts or [f"the {name} changed" for name in self.program]
-        if parts:
-            return Reason(roots, "; ".join(parts), is_explained=True)
-        return Reason(roots, "nothing upstream differs: not reproducible", is_explained=False)
+        if not parts or (roots == (name,) and self._unedited(name)):
+            return self._by_program(roots, parts)
+        return Reason(roots, "; ".join(parts), is_explained=True)
+
+    def _by_program(self, roots: tuple[str, ...], parts: Sequence[str]) -> Reason:
+        """What `parts` leave open was the program, or a fault."""
+        nothing = f"nothing upstream differs{' for the rest' if parts else ''}: not reproducible"
+        program = [f"the {name} changed" for name in self.program]
+        return Reason(roots, "; ".join([*parts, *(program or [nothing])]), is_explained=bool(program))
+
+    def _is_by_captures(self, root: str) -> bool:
+        """Whether captures that a table reads explain some of its difference."""
+        broken = [ids for ids in self.tables[root].ids if ids.moved_from or ids.received_from]
+        return bool(self._captures(root)) and (not broken or self._unedited(root) != broken)
+
+    def _unedited(self, root: str) -> list[Ids]:
+        """Symbols or series of which rows of the past moved or went, though their captures give no reason."""
+        edits = [edit for edit in self.news.edits if edit.dataset == EDITED.get(root)]
+        moved = [ids for ids in self.tables[root].ids if self.reads and not ids.is_moved_by_news]
+        return [ids for ids in moved if not any(_moves(edit, ids) for edit in edits)]
 
     def _roots(self, name: str, *, past: bool) -> set[str]:
         """Tables where the difference begins: those whose captures differ, or that read nothing that does."""
+        if self.tables[name].is_incomparable:
+            return {name}
         found = {name} if self._captures(name) else set()
         for one in self.reads.get(name, ()):
             if one in self.tables and (self.tables[one].is_past_changed or not past):
@@ -173,14 +195,16 @@ class _Upstream:
         return self.captures & set(self.reads[name]) if self.reads else self.captures
 
     def _part(self, root: str, name: str) -> str:
-        """What differs in a root: values that the source changed, else the rows."""
+        """What differs in a root: what moved without a reason (but of itself), what the source changed, other rows."""
         edits = [edit for edit in self.news.edits if edit.dataset == EDITED.get(root)]
         if root == name and not edits:
             return f"new captures in {', '.join(sorted(self._captures(root)))}"
         edited = {edit.id for edit in edits}
-        said = [_edit(edit) for edit in edits] + [_rows(ids) for ids in self.tables[root].ids if ids.id not in edited]
+        unedited = self._unedited(root)
+        others = [ids for ids in self.tables[root].ids if ids.id not in edited and ids not in unedited]
+        said = [*map(_rows, unedited if root != name else []), *map(_edit, edits), *map(_rows, others)]
         more = [f"{len(said) - NAMED} more"] if len(said) > NAMED else []
-        words = ", ".join(said[:NAMED] + more) or "new rows"
+        words = ", ".join(said[:NAMED] + more) or self.tables[root].note or "new rows"
         return words if root == name else f"{root}: {words}"
 
 
@@ -192,6 +216,12 @@ def _program(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tu
             yield words, pair
         elif str(pair[0]).endswith(UNCOMMITTED):
             yield f"uncommitted {words}", pair
+
+
+def _moves(edit: Edit, ids: Ids) -> bool:
+    """Whether an edit may have moved rows: total returns run on from it, and a split reaches back."""
+    is_before = ids.moved_from is not None and edit.first_day <= ids.moved_from
+    return edit.id == ids.id and (is_before or "split" in f"{edit.kind} {edit.columns}")
 
 
 def _edit(edit: Edit) -> str:

@@ -20,6 +20,7 @@ from pipeline.layout import CATALOGUE
 MEMORY_LIMIT = "1GB"
 LAYERS = ("core", "derived", "marts")
 NUMBERS = ("DOUBLE", "BIGINT", "INTEGER")
+RECEIVED = "captured_at"  # of core tables: another instant, another capture
 # Kinds of rows that differ. Of a table with a known date:
 NEW = "new"  # after the newest day that the older build has, or not known yet: expected
 LATE = "late"  # added in the past
@@ -58,12 +59,23 @@ class ColumnMoves:
 
 @dataclass(frozen=True)
 class Ids:
-    """Rows of the past that differ, of one symbol or series (None: the table has none)."""
+    """Rows of the past that differ, of one symbol or series (None: the table has none).
+
+    moved_from: first day of rows that moved or were removed; None: none did.
+    received_from: first day of rows that came into the past, or moved and were received anew; None: none did.
+    """
 
     id: str | None
     rows: int
     first_day: dt.date | None
     last_day: dt.date | None
+    moved_from: dt.date | None
+    received_from: dt.date | None
+
+    @property
+    def is_moved_by_news(self) -> bool:
+        """Whether the rows that moved may follow from those received."""
+        return self.moved_from is None or (self.received_from is not None and self.received_from <= self.moved_from)
 
 
 @dataclass(frozen=True)
@@ -80,14 +92,19 @@ class TableMoves:
     note: str | None = None  # APPEARED, VANISHED, ALIKE or REGRAINED
 
     @property
-    def values_moved(self) -> int:
-        """Values of the past that changed where nothing repaints."""
-        return sum(column.values for column in self.columns if not column.repaints)
+    def is_incomparable(self) -> bool:
+        """Whether its rows cannot be compared at all."""
+        return self.note in (APPEARED, VANISHED, REGRAINED)
+
+    @property
+    def is_reshaped(self) -> bool:
+        """Whether its columns, their types or its grain differ, or it is in one build only."""
+        return bool(self.is_incomparable or self.columns_added or self.columns_vanished or self.retyped)
 
     @property
     def is_past_changed(self) -> bool:
         """Whether a row that was there before reads otherwise now, by design or not, or one came into the past."""
-        return bool(self.rows.keys() - {NEW}) or self.note in (APPEARED, VANISHED, REGRAINED)
+        return bool(self.rows.keys() - {NEW}) or self.is_incomparable
 
     @property
     def is_past_broken(self) -> bool:
@@ -160,7 +177,7 @@ def row_changes(con: duckdb.DuckDBPyConnection, name: str, limit: int, horizon: 
     if table is None:
         raise RotationError(f"{name} has another grain in the newer build, so its rows cannot be compared")
     _pair(con, table, horizon)
-    order = ", ".join(f"when '{kind}' then {place}" for place, kind in enumerate(KINDS)).replace(",", "")
+    order = " ".join(f"when '{kind}' then {place}" for place, kind in enumerate(KINDS))
     keys = ", ".join(f"coalesce(old.{_id(key)}, new.{_id(key)})" for key in table.grain)
     rows = con.execute(f"select kind, old, new from pairs order by case kind {order} end, {keys} limit {limit}")
     return [_row_change(table, *row) for row in rows.fetchall()]
@@ -197,8 +214,8 @@ def _one(
     if before is None or after is None:
         return TableMoves(name, note=APPEARED if before is None else VANISHED)
     shape: dict[str, Any] = {
-        "columns_added": tuple(after.keys() - before),
-        "columns_vanished": tuple(before.keys() - after),
+        "columns_added": tuple(c for c in after if c not in before),
+        "columns_vanished": tuple(c for c in before if c not in after),
         "retyped": {c: (before[c], after[c]) for c in before if c in after and before[c] != after[c]},
     }
     table = _table(con, name, before, after)
@@ -323,9 +340,12 @@ def _ids(con: duckdb.DuckDBPyConnection, table: _Table) -> tuple[Ids, ...]:
     def either(column: str | None) -> str:
         return "null" if column is None else f"coalesce(old.{column}, new.{column})"
 
+    anew = f"kind = '{MOVED}' and {_differs(RECEIVED)}" if RECEIVED in table.columns else "false"
     rows = con.execute(
-        f"select {either(name)}, count(*), min({either(day)}), max({either(day)}) from pairs "
-        f"where kind <> '{NEW}' group by 1 order by 2 desc, 1"
+        f"select {either(name)}, count(*), min({either(day)}), max({either(day)}), "
+        f"min({either(day)}) filter (kind in ('{MOVED}', '{REMOVED}')), "
+        f"min({either(day)}) filter (kind = '{LATE}' or {anew}) "
+        f"from pairs where kind <> '{NEW}' group by 1 order by 2 desc, 1"
     ).fetchall()
     return tuple(Ids(*row) for row in rows)
 

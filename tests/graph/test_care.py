@@ -2,19 +2,24 @@
 
 import datetime as dt
 import json
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import typer
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from typer.testing import CliRunner
 
 from pipeline import care, retention, warehouse
+from pipeline.alerts import alert
+from pipeline.defs.failures import SOURCE_TAG
 from pipeline.errors import RotationError
 from pipeline.retention import Removed, prune
 from pipeline.run import dagster_instance
 from pipeline.settings import Settings
+
+pytestmark = pytest.mark.history
 
 NOW = dt.datetime.now(dt.UTC)
 LATER = NOW + dt.timedelta(days=91)
@@ -41,8 +46,8 @@ def below(folder: Path) -> list[str]:
 
 @pytest.fixture
 def without_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave Dagster out of tests that are about folders."""
-    monkeypatch.setattr(retention, "_runs", lambda home, before, dry_run: [])
+    """Keep Dagster's history in memory in tests that are about folders."""
+    monkeypatch.setattr("pipeline.run.dagster_instance", lambda home: dg.DagsterInstance.ephemeral())
 
 
 @pytest.mark.usefixtures("without_runs")
@@ -61,6 +66,54 @@ def test_the_build_that_a_rollback_put_back_stays_and_counts(tmp_path: Path) -> 
     settings = home_with_builds(tmp_path, "1", "2", "3", "4", current="1")
     prune(settings, now=NOW)
     assert below(settings.root / "builds") == ["1", "3", "4"]
+
+
+@pytest.mark.usefixtures("without_runs")
+def test_the_current_build_stays_without_its_build_json_and_with_a_damaged_one(tmp_path: Path) -> None:
+    settings = home_with_builds(tmp_path, "1", "2", current="2")
+    for name, text in (("1", "{"), ("2", None)):
+        path = settings.root / "builds" / name / "build.json"
+        path.unlink() if text is None else path.write_text(text)
+    assert prune(settings, now=NOW) == []
+    assert below(settings.root / "builds") == ["1", "2"]
+
+
+@pytest.mark.usefixtures("without_runs")
+def test_while_nothing_is_current_as_many_builds_stay_and_links_are_none(tmp_path: Path) -> None:
+    settings = home_with_builds(tmp_path, "1", "2", "3", "4", current="gone")
+    elsewhere = home_with_builds(tmp_path / "elsewhere", "0", current="0").root / "builds" / "0"
+    (settings.root / "builds" / "0").symlink_to(elsewhere)
+    assert [one.name for one in prune(settings, now=NOW)] == ["1"]
+    assert below(settings.root / "builds") == ["0", "2", "3", "4"]
+    assert below(elsewhere) == ["build.json", "core"]
+    warehouse.remove_build(settings.root / "builds" / "0")
+    assert below(settings.root / "builds") == ["2", "3", "4"]
+    assert below(elsewhere) == ["build.json", "core"]
+
+
+@pytest.mark.usefixtures("without_runs")
+def test_links_among_the_replays_are_followed_no_further_than_the_folder(tmp_path: Path) -> None:
+    settings = home_with_builds(tmp_path, "1", current="1")
+    as_of, outside = settings.root / "as_of", tmp_path / ".outside"
+    for folder in (as_of / ".2024-07-16-b", as_of / "plain", outside):
+        folder.mkdir(parents=True)
+    links = {
+        "2024-07-16": ".2024-07-16-b",
+        "again": ".2024-07-16-b",  # which is gone when its turn comes
+        "build": "../builds/1",
+        "dangling": ".nowhere",
+        "kept": "plain",
+        "out": str(outside),
+    }
+    for name, target in links.items():
+        (as_of / name).symlink_to(target)
+    removed = prune(settings, now=NOW, replays=True)
+    assert [(one.kind, one.name) for one in removed] == [
+        ("replay", name) for name in ("2024-07-16", "again", "dangling")
+    ]
+    assert below(as_of) == ["build", "kept", "out", "plain"]
+    assert below(settings.root / "builds" / "1") == ["build.json", "core"]
+    assert outside.is_dir()
 
 
 @pytest.mark.usefixtures("without_runs")
@@ -89,21 +142,51 @@ def test_alerts_go_by_their_instant_and_lines_without_one_stay(tmp_path: Path) -
     assert (tmp_path / "alerts.log").read_text() == f"a note\n{fresh}"
 
 
+@pytest.mark.usefixtures("without_runs")
+def test_an_alert_that_comes_while_old_ones_go_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = home_with_builds(tmp_path, "1", "2", "3", "4", current="4")
+    (tmp_path / "alerts.log").write_text("2024-01-01T00:00:00Z the build failed\n")
+    instant = dt.datetime(2024, 4, 1, tzinfo=dt.UTC)
+    # builds go after all was read, and before the log
+    monkeypatch.setattr(retention, "remove_build", lambda build: alert(settings, "so did this", now=instant))
+    assert [one.kind for one in prune(settings, now=instant)] == ["build", "alerts"]
+    assert (tmp_path / "alerts.log").read_text() == "2024-04-01T00:00:00Z so did this\n"
+
+
+@pytest.mark.usefixtures("without_runs")
+def test_alerts_log_is_written_and_rewritten_under_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = home_with_builds(tmp_path, "1", current="1")
+    alert(settings, "it failed", now=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    monkeypatch.setattr("pipeline.alerts.FileLock", partial(FileLock, timeout=0))
+    with FileLock(tmp_path / "alerts.log.lock"):
+        with pytest.raises(Timeout):
+            alert(settings, "so did this", now=NOW)
+        with pytest.raises(RotationError):
+            prune(settings, now=NOW)
+
+
 def test_old_runs_go_with_their_files_but_not_those_alive_young_or_behind_a_kept_build(tmp_path: Path) -> None:
     settings = home_with_builds(tmp_path, "1", current="1")
 
-    @dg.job
+    @dg.job(tags={SOURCE_TAG: "sample"})
     def nothing() -> None:
         dg.op(name="step")(lambda: None)()
+
+    @dg.asset(key=["theirs", "prices"])
+    def prices() -> None: ...
 
     with dagster_instance(tmp_path) as instance:
         root = Path(instance.root_directory)
         old, kept = (nothing.execute_in_process(instance=instance).run_id for _ in range(2))
         alive = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED).run_id
+        theirs = dg.materialize([prices], instance=instance).run_id
     forgotten = "00000000-0000-4000-8000-000000000000"  # deleted in the UI, which leaves the logs
     for name in (old, forgotten, "no-run"):
         (root / "storage" / name).mkdir(parents=True, exist_ok=True)
     (settings.root / "builds" / "1" / "build.json").write_text(json.dumps({"build_id": "1", "run_id": kept}))
+    damaged = settings.root / "builds" / "0" / "build.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")  # it names no run, and stops nothing
 
     assert prune(settings, now=NOW) == [Removed("run", forgotten, 0)]  # the others are young
     would = prune(settings, now=LATER, dry_run=True)
@@ -111,11 +194,32 @@ def test_old_runs_go_with_their_files_but_not_those_alive_young_or_behind_a_kept
     assert would[0].bytes > 0
     assert prune(settings, now=LATER) == would
     with dagster_instance(tmp_path) as instance:
-        assert set(instance.get_run_ids()) == {kept, alive}
+        assert set(instance.get_run_ids()) == {kept, alive, theirs}
     assert (root / "history" / "runs" / f"{kept}.db").is_file()
     assert not (root / "history" / "runs" / f"{old}.db").exists()
     assert not (root / "storage" / old).exists()
     assert (root / "storage" / "no-run").is_dir()
+
+
+def test_the_run_of_a_surplus_build_goes_with_it_and_a_dry_run_says_so(tmp_path: Path) -> None:
+    settings = home_with_builds(tmp_path, "1", "2", "3", "4", current="4")
+    with dagster_instance(tmp_path) as instance:
+        run_id = dg.materialize(
+            [dg.asset(name="core")(lambda: None)], instance=instance, tags={SOURCE_TAG: "sample"}
+        ).run_id
+    (settings.root / "builds" / "1" / "build.json").write_text(json.dumps({"run_id": run_id}))
+    would = prune(settings, now=LATER, dry_run=True)
+    assert [(one.kind, one.name) for one in would] == [("build", "1"), ("run", run_id)]
+    assert prune(settings, now=LATER) == would
+
+
+def test_files_stay_where_dagster_keeps_its_runs_elsewhere(tmp_path: Path) -> None:
+    settings = home_with_builds(tmp_path, "1", current="1")
+    left = tmp_path / "dagster" / "storage" / "00000000-0000-4000-8000-000000000000"
+    left.mkdir(parents=True)
+    (tmp_path / "dagster" / "dagster.yaml").write_text(f"storage: {{sqlite: {{base_dir: '{tmp_path / 'runs'}'}}}}")
+    assert prune(settings, now=LATER) == []
+    assert left.is_dir()
 
 
 @pytest.mark.usefixtures("without_runs")

@@ -179,8 +179,7 @@ def test_a_value_of_the_past_that_moved_is_counted_by_column_with_the_largest_ch
         ColumnMoves("z_score", 2, False, Value(key, 1.5, 0.9)),
         ColumnMoves("since_date", 1, False, Value(key, dt.date(2023, 6, 1), dt.date(2023, 7, 1))),
     )
-    assert table.values_moved == 3
-    assert table.ids == (Ids("XSML", 2, JAN_2, JAN_3),)
+    assert table.ids == (Ids("XSML", 2, JAN_2, JAN_3, moved_from=JAN_2, received_from=None),)
 
 
 def test_a_value_that_becomes_null_has_moved(make: Make) -> None:
@@ -193,7 +192,6 @@ def test_a_column_that_repaints_changes_by_design(make: Make) -> None:
     rows = changed("core.prices", ("('XSML', '2024-01-02', 10, 10)", "('XSML', '2024-01-02', 5, 10)"))
     table = moved(make, rows).tables["core.prices"]
     assert table.rows == {"by_design": 1}
-    assert table.values_moved == 0
     assert [(column.name, column.repaints) for column in table.columns] == [("close", True)]
 
 
@@ -251,12 +249,13 @@ def test_rows_of_a_grain_that_says_too_little_are_paired_one_to_one(make: Make) 
 def test_tables_and_columns_that_come_go_or_change_type_are_named(make: Make) -> None:
     sql = (
         "drop table marts.leaderboard; create table marts.fresh (a int); alter table core.prices drop column traded;"
-        "alter table core.prices add column volume double; alter table derived.odds alter probability type varchar"
+        "alter table core.prices add column volume double; alter table core.prices add column open double;"
+        "alter table core.prices add column bid double; alter table derived.odds alter probability type varchar"
     )
     found = moved(make, {}, sql)
     assert (found.tables["marts.leaderboard"].note, found.tables["marts.fresh"].note) == ("vanished", "appeared")
     prices, odds = found.tables["core.prices"], found.tables["derived.odds"]
-    assert (prices.columns_added, prices.columns_vanished, prices.rows) == (("volume",), ("traded",), {})
+    assert (prices.columns_added, prices.columns_vanished, prices.rows) == (("volume", "open", "bid"), ("traded",), {})
     assert odds.retyped == {"probability": ("DOUBLE", "VARCHAR")}
 
 
@@ -305,10 +304,116 @@ def test_a_value_that_the_source_edited_is_named_down_to_the_last_mart(make: Mak
     assert found.unexplained == []
 
 
-def test_rows_that_no_edit_lists_are_named_by_symbol_and_days(make: Make) -> None:
-    found = moved(make, {**PRICE_MOVED, **RECORD_MOVED})
-    assert found.reasons["core.prices"].text == "new captures in raw.price_captures"
+def test_rows_that_no_edit_lists_did_not_move_with_the_captures_of_the_day(make: Make) -> None:
+    other = "('prices', 'XLRG', '2024-01-02', 'close', '2024-01-04 22:00Z', 'revised')"
+    late = "('prices', 'XSML', '2024-01-04', 'close', '2024-01-04 22:00Z', 'revised')"
+    new = "('XSML', '2024-01-05', 13, 13)"
+    rows = {"core.prices": [*PRICE_MOVED["core.prices"], new], "core.capture_edits": [other, late]}
+    found = moved(make, {**rows, **RECORD_MOVED})
+    assert found.reasons["core.prices"].text == "nothing upstream differs: not reproducible"
+    assert found.unexplained == ["core.prices"]
+    assert found.reasons["derived.records"].text == (
+        "core.prices: XSML 2024-01-03 (1), XLRG 2024-01-02 close edited by the source, XSML 2024-01-04 close edited by "
+        "the source"
+    )
+
+
+def test_the_program_moved_what_no_edit_lists_though_there_are_new_captures(make: Make) -> None:
+    more = {name: f"{digest} and more" for name, digest in CAPTURES.items()}
+    found = compare(
+        make("03-old"), make("05-new", {**PRICE_MOVED, **RECORD_MOVED}, captures=more, code_version="1+def")
+    )
+    assert found.reasons["core.prices"].text == "the code changed"
     assert found.reasons["derived.records"].text == "core.prices: XSML 2024-01-03 (1)"
+
+
+def test_of_two_symbols_that_moved_only_the_edited_one_is_explained(make: Make) -> None:
+    both = changed(
+        "core.prices",
+        ("('XSML', '2024-01-03', 11, 11)", "('XSML', '2024-01-03', 12, 12)"),
+        ("('XLRG', '2024-01-03', 21, 21)", "('XLRG', '2024-01-03', 22, 22)"),
+    )
+    found = moved(make, {**both, "core.capture_edits": [EDIT]})
+    assert found.reasons["core.prices"].text == (
+        "XSML 2024-01-03 close edited by the source; nothing upstream differs for the rest: not reproducible"
+    )
+    assert found.unexplained == ["core.prices"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "unexplained"),
+    [
+        ("('prices', 'XSML', '2024-01-02', 'dividend', '2024-01-04 22:00Z', 'revised')", []),  # a total return runs on
+        ("('prices', 'XSML', '2024-01-04', 'split_ratio', '2024-01-04 22:00Z', 'revised')", []),  # reaches back
+        ("('prices', 'XSML', '2024-01-04', 'close', '2024-01-04 22:00Z', 'split')", []),
+        ("('prices', 'XSML', '2024-01-04', 'close', '2024-01-04 22:00Z', 'revised')", ["core.prices"]),
+        ("('macro', 'XSML', '2024-01-02', 'value', '2024-01-04 22:00Z', 'revised')", ["core.prices"]),
+    ],
+)
+def test_an_edit_moves_rows_from_its_day_on_and_a_split_all(make: Make, edit: str, unexplained: list[str]) -> None:
+    assert moved(make, {**PRICE_MOVED, "core.capture_edits": [edit]}).unexplained == unexplained
+
+
+def test_rows_received_for_the_past_explain_themselves_and_what_follows_from_them(make: Make) -> None:
+    early = ("('XSML', '2024-01-02', 10, 10)", "('XSML', '2024-01-02', 10, 9)")
+    followed = changed("core.prices", more=("('XSML', '2023-12-29', 9, 9)", "('XTEC', '2024-01-02', 30, 30)"))
+    found = moved(make, {"core.prices": [dict([early]).get(row, row) for row in followed["core.prices"]]})
+    assert found.tables["core.prices"].rows == {"moved": 1, "late": 2}
+    assert (found.reasons["core.prices"].text, found.unexplained) == ("new captures in raw.price_captures", [])
+
+
+def test_a_row_that_was_received_before_the_late_one_did_not_follow_from_it(make: Make) -> None:
+    rows = changed(
+        "core.prices",
+        ("('XSML', '2024-01-02', 10, 10)", "('XSML', '2024-01-02', 10, 9)"),
+        ("('XSML', '2024-01-03', 11, 11)", ""),
+    )
+    older = make("03-old", {"core.prices": [*ROWS["core.prices"][:1], *ROWS["core.prices"][2:]]})
+    newer = make("05-new", {"core.prices": [*rows["core.prices"], ROWS["core.prices"][1]]}, captures={})
+    found = compare(older, newer)
+    assert found.tables["core.prices"].rows == {"moved": 1, "late": 1}
+    assert found.unexplained == ["core.prices"]
+
+
+FIRST_PRINT = "update core.macro_releases set available_at = '2024-01-04 13:30Z'"
+RECEIVED = "alter table core.macro_releases add column captured_at timestamptz"
+
+
+@pytest.mark.parametrize(("received", "unexplained"), [("2024-01-05", []), ("2024-01-03", ["core.macro_releases"])])
+def test_a_new_capture_that_dates_a_first_print_moves_it(make: Make, received: str, unexplained: list[str]) -> None:
+    older = make("06-old", sql=f"{RECEIVED}; update core.macro_releases set captured_at = '2024-01-03 22:00Z'")
+    dated = f"{RECEIVED}; {FIRST_PRINT}, captured_at = '{received} 22:00Z'"
+    found = compare(older, make("08-new", sql=dated, captures={**CAPTURES, "raw.macro_captures": "m2"}))
+    assert found.tables["core.macro_releases"].rows == {"moved": 1}
+    assert found.unexplained == unexplained
+    if not unexplained:
+        assert found.reasons["core.macro_releases"].text == "new captures in raw.macro_captures"
+
+
+RESHAPED = {
+    "core.prices": "alter table core.prices add column volume double; insert into core.prices values "
+    "('XSML', '2024-01-05', 13, 13, 1)",
+    "derived.odds": "alter table derived.odds alter probability type varchar",
+    "derived.records": "update meta.tables set grain = 'symbol' where table_name = 'records'",
+    "marts.leaderboard": "drop table marts.leaderboard",
+    "marts.fresh": "create table marts.fresh (symbol varchar); insert into meta.tables values "
+    "('marts', 'fresh', 'symbol', null, 'core.prices')",
+}
+
+
+@pytest.mark.parametrize("name", RESHAPED)
+def test_tables_and_columns_come_go_and_change_type_with_the_program_never_with_captures(make: Make, name: str) -> None:
+    more = {captures: f"{digest} and more" for captures, digest in CAPTURES.items()}
+    older = make("03-old")
+    mended = compare(older, make("05-new", sql=RESHAPED[name], captures=more, schema_version=2))
+    assert (mended.reasons[name].roots, mended.reasons[name].text) == ((name,), "the schema changed")
+    assert compare(older, make("06-new", sql=RESHAPED[name], captures=more)).unexplained == [name]
+
+
+def test_what_reads_a_table_that_cannot_be_compared_differs_because_of_it(make: Make) -> None:
+    price = changed("core.prices", more=("('XSML', '2024-01-04', 12, 12)",))
+    found = moved(make, {**RANK_MOVED, **price}, RESHAPED["derived.records"])
+    assert found.reasons["marts.leaderboard"].text == "derived.records: its grain changed: rows not compared"
 
 
 def test_new_sessions_explain_new_rows_and_never_another_value_of_an_old_one(make: Make) -> None:
@@ -427,6 +532,34 @@ def test_a_beginning_of_an_id_a_replay_and_a_folder_name_builds(
     assert "every table is the same" in run("03", "05-n")[1]
     assert "newer  07-replay" in run("current", "2024-01-07")[1]
     assert "newer  05-new" in run("03-old", str(tmp_path / "sample" / "builds" / "05-new"))[1]
+
+
+def test_words_replays_and_ids_count_before_paths_of_the_working_directory(
+    make: Make, run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("03-old")
+    publish(make("05-new"))
+    (tmp_path / "sample" / "as_of").mkdir()
+    (tmp_path / "sample" / "as_of" / "2024-01-07").symlink_to(make("07-replay"))
+    for name in ("current", "previous", "2024-01-07", "03-old", "here"):
+        make("09-other").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert "older  03-old" in run()[1]
+    assert "newer  05-new" in run()[1]
+    assert "newer  07-replay" in run("03-old", "2024-01-07")[1]
+    assert "newer  09-other" in run("03-old", "here")[1]
+
+
+def test_a_folder_that_holds_no_whole_build_is_none(
+    make: Make, run: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(make("03-old"))
+    unpublished = make("next")
+    (unpublished / "build.json").unlink()
+    (tmp_path / "sample" / "rotation.duckdb").symlink_to("current/rotation.duckdb")
+    monkeypatch.chdir(tmp_path / "sample")
+    assert "there is no build or replay .; kept builds: 03-old" in run(".", "current")[1]
+    assert "there is no build or replay builds/next; kept builds: 03-old" in run("builds/next", "current")[1]
 
 
 def test_only_strict_makes_a_difference_without_a_reason_an_error(
