@@ -195,7 +195,8 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
         out.print("\nTry:")
         for sql in QUERIES:
             out.print(f'  {command} query{chosen} "{sql}"', soft_wrap=True, highlight=False, markup=False)
-        out.print(f"  {command} claims{chosen}", soft_wrap=True, highlight=False, markup=False)
+        for words in (f"claims{chosen}", f"report{chosen} --open"):
+            out.print(f"  {command} {words}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _refused(record: dict[str, Any]) -> list[str]:

@@ -27,6 +27,14 @@ from pipeline.tables import META, RAW, SCHEMA_VERSION
 from pipeline.transforms.indicators.formulas import INDICATORS, Indicator
 from pipeline.warehouse import SYNTHETIC, Warehouse, column_text, column_texts, described
 
+# of the columns that a SQL header gives no unit
+KINDS = {
+    "VARCHAR": "text",
+    "DATE": "date",
+    "BOOLEAN": "flag",
+    "TIMESTAMP WITH TIME ZONE": "UTC instant",
+    "BIGINT": "number",
+}
 STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
 MEMORY_LIMIT = "1GB"
 
@@ -235,7 +243,7 @@ def _column_rows(
             "position": position,
             "column_name": column.name,
             "type": types[f"{table.name}.{column.name}"],
-            "unit": column.unit,
+            "unit": column.unit or KINDS[types[f"{table.name}.{column.name}"]],
             "grade": column.grade,
             "description": column.description,
             "definition": column.definition,

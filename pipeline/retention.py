@@ -20,7 +20,7 @@ from pipeline.settings import SOURCES, Settings
 from pipeline.warehouse import locked, remove_build
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from pipeline.defs.history import Instance
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _is_before(line: str, before: dt.datetime) -> bool:
         return False
 
 
-def _runs(instance: "DagsterInstance", before: dt.datetime, kept: Collection[str]) -> list[Going]:
+def _runs(instance: "Instance", before: dt.datetime, kept: Collection[str]) -> list[Going]:
     """Dagster's old runs."""
     from pipeline.defs.history import delete_run, old_runs, run_files
 

@@ -8,7 +8,7 @@ LAYER = "Schema: core, derived or marts."
 TABLE = "Table."
 SCHEMA = "Goes up when a published column vanishes, changes its type or its meaning."
 SYNTHETIC = "TRUE for made-up data of the sample source."
-UNIT = "Unit of a figure, or kind of the values; NULL: no figure."
+UNIT = "Unit of a figure, or kind of the values: text, date, flag, UTC instant, number."
 GRADE = "exact, ours, reconstruction, proxy or snapshot."
 DESCRIPTION = "What it is."
 DEFINED_BY = "Who defined the figure, where it was not us."
@@ -39,7 +39,7 @@ class Columns(dy.Schema):
     position = count("Place of the column in its table, from 1.", nullable=False)
     column_name = text("Column.", primary_key=True)
     type = text("Type in DuckDB.")
-    unit = text(UNIT, nullable=True)
+    unit = text(UNIT)
     grade = text(GRADE)
     description = text(DESCRIPTION)
     definition = text(

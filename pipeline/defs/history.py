@@ -11,6 +11,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from pipeline.defs.failures import source_of
 
+Instance = dg.DagsterInstance  # for those who may not import Dagster
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 

@@ -15,7 +15,10 @@ DATA = Path(__file__).parents[2].parent / "shared" / "market-data"
 CREDIT = "BAMLH0A0HYM2"
 RECEIVED = dt.datetime(2025, 12, 31, 22, tzinfo=dt.UTC)
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real market data: {DATA} does not exist")
+pytestmark = [
+    pytest.mark.soak,  # its twin on made-up data is tests/graph/test_served_history.py
+    pytest.mark.skipif(not DATA.is_dir(), reason=f"no real market data: {DATA} does not exist"),
+]
 
 
 def ask(home: Path, sql: str) -> list[tuple]:
