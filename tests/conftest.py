@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from pipeline.layout import REPORT
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
@@ -35,3 +37,23 @@ def home(shared: Path, folder: Path) -> Path:
         if not (place / "files" / "current").exists():
             build(place, folder)
     return place
+
+
+@pytest.fixture
+def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write an empty page: making the real one takes a tenth of a small build, and has tests of its own."""
+
+    def empty(folder: Path) -> dict[str, dict[str, int]]:
+        (folder / REPORT).touch()
+        return {}
+
+    monkeypatch.setattr("pipeline.publish._write_report", empty)
+
+
+@pytest.fixture
+def fleeting_history(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep Dagster's history in memory, which halves the time of a small build, but for tests that look at it."""
+    if request.node.get_closest_marker("history") is None:
+        from dagster import DagsterInstance
+
+        monkeypatch.setattr("pipeline.run.dagster_instance", lambda home: DagsterInstance.ephemeral())
