@@ -56,7 +56,7 @@ ui: .venv/installed
 	$(BIN)/dagster dev --host 127.0.0.1
 
 lock: .venv/installed
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url --quiet --output-file requirements.lock
 
 clean:
 	rm -rf .venv tests/readers/js/node_modules

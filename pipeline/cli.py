@@ -26,7 +26,7 @@ from pipeline.care import diff, prune
 from pipeline.claims.command import app as claims_app
 from pipeline.errors import RotationError
 from pipeline.report.command import report
-from pipeline.settings import Settings, parse_instant
+from pipeline.settings import ENGINES, Settings, parse_instant
 from pipeline.terminal import DebugOption, HomeOption, SourceOption, chosen_settings, err, one_line_errors, out
 
 if TYPE_CHECKING:
@@ -87,6 +87,14 @@ def build(
     series: Annotated[
         str | None, typer.Option("--series", help="Of the live source ask only for these, e.g. UNRATE,T10Y2Y.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", help=f"Who works on the shards: {', '.join(ENGINES)}. (environment: ROTATION_ENGINE)"),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", help="s3://bucket/prefix for all Parquet. (environment: ROTATION_STORAGE; the home)"),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 when anything was refused or not served.")
     ] = False,
@@ -105,15 +113,19 @@ def build(
             captured_at=parse_instant(captured_at, "--captured-at", now=now) if captured_at else None,
             symbols=_names(symbols),
             series=_names(series),
+            engine=engine,
+            storage=storage,
         )
         if folder is not None and settings.source != "files":
             raise RotationError("--from goes with --source files")
         if (symbols or series) and settings.source != "live":
             raise RotationError("--symbols and --series go with --source live")
         with _progress() as (on_table, on_answer):
-            from pipeline.run import run_build  # Dagster takes 2.5 s to import
+            gc.disable()  # or the collector walks Dagster's half million objects time and again
+            from pipeline.run import run_build  # Dagster takes 2 s to import
 
-            gc.freeze()  # or the collector walks Dagster's half million objects time and again
+            gc.freeze()
+            gc.enable()
             run_build(settings, on_table=on_table, on_answer=on_answer, debug=debug)
         from pipeline import reader
 
@@ -183,7 +195,7 @@ def _summarise(settings: Settings, record: dict[str, Any], seconds: float) -> No
     if settings.source == "live" and settings.fred_api_key is None:
         out.print(NO_KEY, soft_wrap=True, highlight=False)
     out.print(f"\nDuckDB:  {folder / 'rotation.duckdb'}  ({record['catalogue_bytes'] / 1e6:.0f} MB)", soft_wrap=True)
-    out.print(f"Parquet: {folder}/core, derived, marts", soft_wrap=True)
+    out.print(f"Parquet: {record['storage'] or folder}/core, derived, marts", soft_wrap=True)
     out.print(f"Report:  {folder / 'report.html'}  ({record['report_bytes'] / 1e6:.1f} MB)", soft_wrap=True)
     if label is None:
         invoked = Path(sys.argv[0])  # as `make run` calls it, the command is not on the PATH
@@ -392,11 +404,11 @@ def rollback(
     debug: DebugOption = False,
 ) -> None:
     """Put an earlier published build back."""
-    from pipeline.warehouse import Warehouse, locked
+    from pipeline.warehouse import Warehouse, locked, storage_of
 
     with one_line_errors(debug):
         settings = chosen_settings(source, home)
-        warehouse = Warehouse(settings.root)
+        warehouse = Warehouse(settings.root, storage=storage_of(settings))
         current = warehouse.current()
         if current is None:
             raise RotationError(f"nothing is published in {settings.root} yet, so there is nothing to go back to")

@@ -13,7 +13,7 @@ from pipeline.lineage import column_lineage
 from pipeline.model_types import model_types, published_type
 from pipeline.sql_models import LAYER, Model
 from pipeline.tables import CLAIMS, CONTRACTS, CORE_INPUTS, DERIVED_INPUTS, META, RAW
-from pipeline.warehouse import described
+from pipeline.writing import described
 
 DEFINITIONS = "docs/definitions.md"
 MADE_UP = "made up, free to pass on"  # licence of everything that the sample source gives

@@ -11,7 +11,7 @@ from pipeline.descriptions import MADE_UP, ORIGINS, Column, Described, descripti
 from pipeline.sql_models import load_models
 from pipeline.tables import META
 from pipeline.transforms.indicators.formulas import INDICATORS
-from pipeline.warehouse import UNITLESS, column_texts, described
+from pipeline.writing import UNITLESS, column_texts, described
 
 PATH = Path(pipeline.__file__).parent.parent / "docs" / "dictionary.md"
 LAYERS = {

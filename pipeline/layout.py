@@ -1,5 +1,6 @@
 """Names and links in a warehouse folder. Standard library only: commands that just read must start fast."""
 
+import os
 from pathlib import Path
 
 CATALOGUE = "rotation.duckdb"
@@ -26,3 +27,12 @@ def surplus_builds(root: Path, kept: int) -> list[Path]:
         return published_builds(root)[:-kept]
     others = [path for path in published_builds(root) if path.name != current.name]
     return others[: max(len(others) - (kept - 1), 0)]
+
+
+def sync(path: Path | str) -> None:
+    """Force a file's or folder's content to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -17,7 +17,7 @@ from pipeline.errors import RotationError
 from pipeline.layout import current_build, published_builds, surplus_builds
 from pipeline.reader import build_record
 from pipeline.settings import SOURCES, Settings
-from pipeline.warehouse import locked, remove_build
+from pipeline.warehouse import locked, remove_build, storage_of
 
 if TYPE_CHECKING:
     from pipeline.defs.history import Instance
@@ -57,7 +57,10 @@ def prune(settings: Settings, *, now: dt.datetime, replays: bool = False, dry_ru
     before = now - dt.timedelta(days=settings.keep_days)
     with locked(settings.root), dagster_instance(settings.home) as instance:
         surplus = surplus_builds(settings.root, settings.keep_builds)
-        going: list[Going] = [(Removed("build", one.name, size(one)), partial(remove_build, one)) for one in surplus]
+        tables = storage_of(settings)
+        going: list[Going] = [
+            (Removed("build", one.name, size(one)), partial(remove_build, one, tables)) for one in surplus
+        ]
         going += [*_replays(settings.root, replays=replays), *_alerts(settings.home, before)]
         going += _runs(instance, before, _made_by(settings.home, surplus))
         for _, remove in [] if dry_run else going:

@@ -10,6 +10,7 @@ from dagster._utils.error import SerializableErrorInfo
 
 from pipeline.config import DEFAULT_DIR
 from pipeline.definitions import JOB, build_definitions
+from pipeline.defs.event_log import kept_open
 from pipeline.defs.failures import INTERRUPTED, causes, first_error, innermost_message, own_message
 from pipeline.errors import RotationError
 from pipeline.settings import Settings
@@ -39,7 +40,7 @@ def run_build(
     if settings.as_of is not None:
         result = job.execute_in_process(run_config=config, raise_on_error=False)
     else:
-        with dagster_instance(settings.home) as instance:
+        with dagster_instance(settings.home) as instance, kept_open(instance):
             result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
     if not result.success:
         error = first_error(result.all_events)

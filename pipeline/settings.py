@@ -13,6 +13,8 @@ from pipeline.errors import RotationError
 SOURCES = ("sample", "files", "live")
 KEEP_BUILDS = 3
 KEEP_DAYS = 90
+ENGINES = ("local", "ray")
+BARS_PER_SHARD = 500_000  # the default universe is one shard; its work takes about 1.5 GB
 MOST_DAYS = 36_500  # a hundred years; more leave the calendar
 NEW_YORK = ZoneInfo("America/New_York")
 YAHOO_URL = "https://query2.finance.yahoo.com"
@@ -36,6 +38,10 @@ class Settings:
     webhook_url: who knows it may post there, so it is never printed, logged or stored; None: alerts go to alerts.log.
     keep_builds: how many published builds of a source stay; the current one is always among them.
     keep_days: for how long `rotation prune` leaves Dagster's runs and alerts.log.
+    storage: where Parquet lies, s3://bucket/prefix; None: in `home`. What must be local stays there: the lock, the
+        DuckDB file, the report, Dagster's history.
+    engine: one of ENGINES: who works on the shards of a table.
+    bars_per_shard: bars of core.prices that are worked on at a time; memory follows it.
     """
 
     home: Path
@@ -53,11 +59,22 @@ class Settings:
     webhook_url: str | None = field(default=None, repr=False)
     keep_builds: int = KEEP_BUILDS
     keep_days: int = KEEP_DAYS
+    storage: str | None = None
+    engine: str = "local"
+    bars_per_shard: int = BARS_PER_SHARD
 
     def __post_init__(self) -> None:
-        """Refuse a source that does not exist, and to keep nothing."""
+        """Refuse a source or an engine that does not exist, and to keep nothing."""
         if self.source not in SOURCES:
             raise RotationError(f"there is no source '{self.source}'; choose one of: {', '.join(SOURCES)}")
+        if self.engine not in ENGINES:
+            raise RotationError(f"there is no engine '{self.engine}'; choose one of: {', '.join(ENGINES)}")
+        if self.storage is not None and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#]+)?", self.storage):
+            raise RotationError(
+                f"ROTATION_STORAGE: '{self.storage}' is no bucket; write s3://bucket or s3://bucket/prefix"
+            )
+        if self.bars_per_shard < 1:
+            raise RotationError(f"ROTATION_BARS_PER_SHARD: {self.bars_per_shard} is no number of bars")
         if self.keep_builds < 2:
             raise RotationError(
                 f"ROTATION_KEEP_BUILDS / --keep-builds: {self.keep_builds} is too few; at least 2, so that rotation "
@@ -116,6 +133,9 @@ class Settings:
             webhook_url=webhook,
             keep_builds=number("ROTATION_KEEP_BUILDS", KEEP_BUILDS),
             keep_days=number("ROTATION_KEEP_DAYS", KEEP_DAYS),
+            storage=(environment.get("ROTATION_STORAGE") or "").strip().rstrip("/") or None,
+            engine=environment.get("ROTATION_ENGINE") or "local",
+            bars_per_shard=number("ROTATION_BARS_PER_SHARD", BARS_PER_SHARD),
         )
 
 

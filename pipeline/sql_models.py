@@ -3,7 +3,7 @@
 import graphlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,18 +67,23 @@ class Test:
         match = _COLUMNS_TEST.fullmatch(self.expression)
         return tuple(name.strip() for name in match[2].split(",")) if match else None
 
+    @property
+    def condition(self) -> str | None:
+        """What must be true of a row; None for `unique`, which is about several."""
+        if self.columns is None:
+            return self.expression
+        if self.expression.startswith("not_null"):
+            return " and ".join(f'"{name}" is not null' for name in self.columns)
+        return None
+
     def sql(self, relation: str) -> str:
         """Return a select with one value: how many rows of `relation` break the test.
 
         For `unique` these are all rows that share their key, NULLs being alike. An expression that is NULL holds.
         """
-        if self.columns is None:
-            return f"select count(*) from (select ({self.expression}) as holds from {relation}) where not holds"
-        quoted = [f'"{name}"' for name in self.columns]
-        if self.expression.startswith("not_null"):
-            missing = " or ".join(f"{name} is null" for name in quoted)
-            return f"select count(*) from {relation} where {missing}"
-        key = ", ".join(quoted)
+        if self.condition is not None:
+            return f"select count(*) from (select ({self.condition}) as holds from {relation}) where not holds"
+        key = ", ".join(f'"{name}"' for name in self.columns or ())
         groups = f"select count(*) as n from {relation} group by {key} having n > 1"
         return f"select coalesce(sum(n), 0) from ({groups})"
 
@@ -160,10 +165,10 @@ def violations(model: Model, connection: duckdb.DuckDBPyConnection, frame: pl.Da
     relation = "rotation_model_result"
     connection.register(relation, frame)
     try:
-        counted = [Violation(test, _broken_rows(model, test, connection, relation)) for test in model.tests]
+        rows = _broken_rows(model, connection, relation)
     finally:
         connection.unregister(relation)
-    return [violation for violation in counted if violation.rows]
+    return [Violation(test, broken) for test, broken in zip(model.tests, rows, strict=True) if broken]
 
 
 def _line_of(path: Path, text: str) -> int:
@@ -325,10 +330,36 @@ def _published(value: pl.Expr, kind: pl.DataType, column: Column) -> pl.Expr:
     return published(value.cast(kind), decimals).alias(column.name)
 
 
-def _broken_rows(model: Model, test: Test, connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+def _broken_rows(model: Model, connection: duckdb.DuckDBPyConnection, relation: str) -> list[int]:
+    """Count the rows that break each test: in one query, or one by one where the tests cannot stand side by side.
+
+    One query takes a third of the time; of tests on their own it can be said which of them is at fault.
+    """
+    together = _counted_together(model.tests, connection, relation)
+    return together or [_counted_alone(model, test, connection, relation) for test in model.tests]
+
+
+def _counted_together(tests: Sequence[Test], connection: duckdb.DuckDBPyConnection, relation: str) -> list[int] | None:
+    """Rows that break each test; None where DuckDB refuses them as one select, or one is no yes-or-no expression."""
+    names = {test: f"holds_{number}" for number, test in enumerate(tests) if test.condition is not None}
+    columns = ["true as is_row", *(f"({test.condition}) as {name}" for test, name in names.items())]
+    held = f"(select {', '.join(columns)} from {relation})"
+    counts = [
+        f"count(*) filter (where not {names[test]})" if test in names else f"({test.sql(relation)})" for test in tests
+    ]
+    try:
+        # DuckDB would take any number but 0 for true, and the test would always hold
+        if any(kind.id != "boolean" for kind in connection.sql(f"from {held}").types):
+            return None
+        _, *broken = connection.sql(f"select {', '.join(['count(*)', *counts])} from {held}").fetchall()[0]
+        return [int(rows) for rows in broken]
+    except duckdb.Error:
+        return None
+
+
+def _counted_alone(model: Model, test: Test, connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     try:
         if test.columns is None:
-            # DuckDB would take any number but 0 for true, and the test would always hold.
             kind = connection.sql(f"select ({test.expression}) as holds from {relation}").types[0].id
             if kind != "boolean":
                 raise fault(model.path, test.line, f"'{test.expression}' gives {kind}, not true or false")

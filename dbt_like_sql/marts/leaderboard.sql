@@ -41,6 +41,26 @@ with newest as (
     group by instruments.symbol
 ),
 
+-- Joined to the newest sessions first: DuckDB then skips all older rows while it reads.
+newest_returns as (
+    select own.*
+    from newest
+    join derived.returns as own
+        on own.symbol = newest.symbol
+        and own.session_date = newest.session_date
+),
+
+newest_strength as (
+    select strength.*
+    from newest
+    join derived.relative_strength as strength
+        on strength.symbol = newest.symbol
+        and strength.session_date = newest.session_date
+    where
+        strength.basis = 'price'
+        and strength.benchmark = (select max(symbol) from core.instruments where role = 'large')
+),
+
 state as (
     select
         instruments.symbol,
@@ -70,19 +90,13 @@ state as (
     join core.prices as prices
         on prices.symbol = newest.symbol
         and prices.session_date = newest.session_date
-    left join derived.returns as price_returns
+    left join newest_returns as price_returns
         on price_returns.symbol = newest.symbol
-        and price_returns.session_date = newest.session_date
         and price_returns.basis = 'price'
-    left join derived.returns as total_returns
+    left join newest_returns as total_returns
         on total_returns.symbol = newest.symbol
-        and total_returns.session_date = newest.session_date
         and total_returns.basis = 'total'
-    left join derived.relative_strength as against_large
-        on against_large.symbol = newest.symbol
-        and against_large.session_date = newest.session_date
-        and against_large.basis = 'price'
-        and against_large.benchmark = (select max(symbol) from core.instruments where role = 'large')
+    left join newest_strength as against_large on against_large.symbol = newest.symbol
 )
 
 select

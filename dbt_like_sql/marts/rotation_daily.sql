@@ -81,6 +81,22 @@ strength as (
     join core.sessions as sessions on sessions.session_date = against_large.session_date
 ),
 
+-- Only the rows of the funds followed, before the left joins: DuckDB then skips the others while it reads.
+against_tech as (
+    select against.*
+    from followed
+    join derived.relative_strength as against
+        on against.symbol = followed.small
+        and against.benchmark = followed.tech
+        and against.basis = 'price'
+),
+
+price_returns as (
+    select *
+    from derived.returns
+    where basis = 'price' and symbol in (select unnest([small, large, tech]) from followed)
+),
+
 -- Several observations may become public at one instant (after a holiday), and an old one late: only an
 -- observation newer than all those public before it changes what is known of the curve.
 curve as (
@@ -199,21 +215,14 @@ select
 from strength
 asof left join curve on strength.close_at >= curve.available_at
 left join credit on credit.session_date = strength.session_date
-left join derived.relative_strength as against_tech
-    on against_tech.symbol = strength.small
-    and against_tech.benchmark = strength.tech
-    and against_tech.basis = 'price'
-    and against_tech.session_date = strength.session_date
-left join derived.returns as small_returns
+left join against_tech on against_tech.session_date = strength.session_date
+left join price_returns as small_returns
     on small_returns.symbol = strength.small
-    and small_returns.basis = 'price'
     and small_returns.session_date = strength.session_date
-left join derived.returns as large_returns
+left join price_returns as large_returns
     on large_returns.symbol = strength.large
-    and large_returns.basis = 'price'
     and large_returns.session_date = strength.session_date
-left join derived.returns as tech_returns
+left join price_returns as tech_returns
     on tech_returns.symbol = strength.tech
-    and tech_returns.basis = 'price'
     and tech_returns.session_date = strength.session_date
 order by strength.session_date

@@ -1,8 +1,10 @@
 """What a warehouse knows at the instant of a reading, and which data it lacks."""
 
 import bisect
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from queue import SimpleQueue
 
 import duckdb
 import polars as pl
@@ -21,13 +23,27 @@ TABLES = ("core.instruments", "core.macro_latest", "core.series", "core.sessions
 class Knowledge:
     """What a warehouse has: symbols, series, indicators and sessions, read once from `TABLES`."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Read what `con` holds as `core.*` and `derived.*`; it answers in UTC."""
+    def __init__(self, *connections: duckdb.DuckDBPyConnection) -> None:
+        """Read what the connections, all alike, hold as `core.*` and `derived.*`; they answer in UTC."""
+        self._free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
+        for con in connections:
+            self._free.put(con)
+        with self.connection() as con:
+            self._read(con)
 
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Lend a connection that nobody else is using; wait for one."""
+        con = self._free.get()
+        try:
+            yield con
+        finally:
+            self._free.put(con)
+
+    def _read(self, con: duckdb.DuckDBPyConnection) -> None:
         def rows(sql: str) -> list[tuple]:
             return con.execute(sql).fetchall()
 
-        self.con = con
         spans = rows("select symbol, first_session, last_session from core.instruments")
         self.symbols: dict[str, tuple[dt.date | None, dt.date | None]] = {name: (a, b) for name, a, b in spans}
         self.names = {
@@ -35,8 +51,9 @@ class Knowledge:
             "series": {name for (name,) in rows("select series_id from core.series")},
             "indicator": {name for (name,) in rows("select distinct indicator from derived.macro_indicators")},
         }
-        sessions = rows("select session_date, close_at from core.sessions order by session_date")
-        self.sessions, self.closes = [day for day, _ in sessions], [close for _, close in sessions]
+        sessions = con.sql("select session_date, close_at from core.sessions order by session_date").pl()
+        self.sessions: list[dt.date] = sessions["session_date"].to_list()
+        self.closes: list[dt.datetime] = sessions["close_at"].to_list()
         [(captured,)] = rows("select max(captured_at) from core.macro_latest")
         newest = [instant for instant in (captured, *self.closes[-1:]) if instant]
         self.now: dt.datetime | None = max(newest, default=None)

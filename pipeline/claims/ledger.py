@@ -3,7 +3,9 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -28,17 +30,22 @@ from pipeline.claims.results import (
 from pipeline.claims.verdicts import Finding, Measured
 
 
-def judged(articles: Iterable[Article], con: duckdb.DuckDBPyConnection) -> list[ArticleResult]:
-    """Measure and judge every claim of the articles on the tables `core.*` and `derived.*` of a connection."""
-    knowledge = Knowledge(con)
-    return [_article(article, knowledge) for article in articles]
+def judged(articles: Iterable[Article], *connections: duckdb.DuckDBPyConnection) -> list[ArticleResult]:
+    """Measure and judge every claim of the articles on the tables `core.*` and `derived.*` of a connection.
+
+    Args:
+        connections: one, or several to the same tables: as many claims are then measured at a time.
+    """
+    articles = list(articles)
+    knowledge = Knowledge(*connections)
+    claims = [(article, number, knowledge) for article in articles for number, _ in enumerate(article.statements, 1)]
+    with ThreadPoolExecutor(max_workers=len(connections)) as pool:
+        results = pool.map(lambda claim: _claim(*claim), claims)
+        return [_article(article, tuple(islice(results, len(article.statements)))) for article in articles]
 
 
-def _article(article: Article, knowledge: Knowledge) -> ArticleResult:
+def _article(article: Article, results: tuple[ClaimResult, ...]) -> ArticleResult:
     head = article.head
-    results = tuple(
-        _claim(article, number, statement, knowledge) for number, statement in enumerate(article.statements, 1)
-    )
     counts = Counter(one.verdict for one in results)
     return ArticleResult(
         article=article.id,
@@ -53,7 +60,8 @@ def _article(article: Article, knowledge: Knowledge) -> ArticleResult:
     )
 
 
-def _claim(article: Article, number: int, statement: Statement, knowledge: Knowledge) -> ClaimResult:
+def _claim(article: Article, number: int, knowledge: Knowledge) -> ClaimResult:
+    statement = article.statements[number - 1]
     claim = statement.claim
     results = tuple(
         _reading(article, claim.id, place, question, knowledge) for place, question in enumerate(statement.questions, 1)
@@ -141,7 +149,8 @@ def _answer(
         return Answer(missing=missing)
     sql = question.measure.filled({**question.values, "known_at": known_at, "session": session})
     try:
-        found = measured(question.measure, sql, known_at, knowledge.con)
+        with knowledge.connection() as con:
+            found = measured(question.measure, sql, known_at, con)
         if found.value is None:
             return Answer(sql, found, missing=why_missing(question, known_at, session))
         return Answer(sql, found, verdicts.find(question.expect, found) if question.expect else None)

@@ -270,6 +270,19 @@ class Config(BaseModel):
         return next((instrument.symbol for instrument in self.instruments if instrument.role == role), "")
 
     @cached_property
+    def benchmarks(self) -> tuple[str, ...]:
+        """Symbols that others are measured against, or that a table across symbols needs by name."""
+        roles = (self.symbol("large"), self.symbol("equal_weight"))
+        return tuple(sorted({*(pair.benchmark for pair in self.pairs), *roles}))
+
+    @cached_property
+    def studied(self) -> tuple[str, ...]:
+        """Symbols of the event studies and their benchmarks, and the small-cap fund, whose moves are events."""
+        studies = self.rules.event_studies
+        others = (one.benchmark for one in studies if one.benchmark is not None)
+        return tuple(sorted({*(one.symbol for one in studies), *others, self.symbol("small")}))
+
+    @cached_property
     def by_series_id(self) -> dict[str, Series]:
         """Macro series by id."""
         return {series.series_id: series for series in self.series}

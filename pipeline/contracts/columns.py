@@ -25,6 +25,7 @@ DECIMALS: dict[str, int | None] = {
     "as_served": None,
 }
 
+KEY_RULES = ("primary_key", "key_is_unique")  # dataframely's, and ours where a column of the key may be NULL
 UNITS = {"computed_usd": "usd"}  # of kinds whose name is not their unit
 BASIS = "price: split-adjusted close; total: forward total-return index."
 SYMBOL = "Fund or index."
@@ -162,7 +163,13 @@ def rounded(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:
         for name, column in columns.items()
         if isinstance(column, dy.Float64)
     }
-    return frame.with_columns(published(pl.col(name), decimals).alias(name) for name, decimals in figures.items())
+    if not figures:
+        return frame
+    rounding = {name: decimals for name, decimals in figures.items() if decimals is not None}
+    frame = frame.with_columns(pl.col(name).round(decimals) for name, decimals in rounding.items())
+    odd = frame.select(_has_odd_values(pl.col(name)) for name in figures).row(0, named=True)
+    # few columns hold such values, and to look for them costs a fifth of replacing them
+    return frame.with_columns(published(pl.col(name), None).alias(name) for name, is_odd in odd.items() if is_odd)
 
 
 def published(figure: pl.Expr, decimals: int | None) -> pl.Expr:
@@ -170,3 +177,49 @@ def published(figure: pl.Expr, decimals: int | None) -> pl.Expr:
     figure = figure if decimals is None else figure.round(decimals)
     # Polars takes "+ 0.0", which would turn -0.0 into 0.0, for nothing to do
     return pl.when(figure == 0).then(0.0).when(figure.is_finite()).then(figure)
+
+
+def _has_odd_values(figure: pl.Expr) -> pl.Expr:
+    """-0.0, whose bits are those of the lowest integer, NaN or infinity, of which no sum is finite."""
+    return ~figure.sum().is_finite() | (figure.reinterpret(dtype=pl.Int64).min() == -(2**63)).fill_null(False)
+
+
+def validated(frame: pl.DataFrame, contract: type[dy.Schema]) -> pl.DataFrame:
+    """Return a frame that keeps its contract, with the contract's columns.
+
+    Raises:
+        dy.exc.ValidationError, dy.exc.SchemaError: it breaks it.
+    """
+    return frame if keeps(frame, contract) else contract.validate(frame)
+
+
+def keeps(frame: pl.DataFrame, contract: type[dy.Schema]) -> bool:
+    """Whether a frame is seen to keep its contract without hashing its keys, which costs more than all other rules.
+
+    FALSE says nothing: of a frame that is not sorted by its key dataframely has to find out.
+    """
+    if frame.schema != contract.create_empty().schema:
+        return False
+    rules = {name: rule.expr for name, rule in contract._validation_rules(with_cast=False).items()}
+    keys = [rules.pop(name).meta.root_names() for name in KEY_RULES if name in rules]
+    kept = frame.select(rule.all().alias(name) for name, rule in rules.items())
+    return all(kept.row(0) if kept.width else ()) and all(_rises(frame, key) for key in keys)
+
+
+def _rises(frame: pl.DataFrame, key: list[str]) -> bool:
+    """Whether no two rows have the same key, seen from neighbours: of each part all rows stand together, in order.
+
+    A part has the same texts, and whatever stands between them in the key.
+    """
+    texts = [place for place, name in enumerate(key) if frame.schema[name] == pl.String]
+    part, order = key[: texts[-1] + 1 if texts else 0], key[texts[-1] + 1 if texts else 0 :]
+    begins = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in part))
+    rises = pl.lit(False)
+    for name in reversed(order):
+        before = pl.col(name).shift(1)
+        rises = (pl.col(name) > before) | ((pl.col(name) == before) & rises)
+    is_first = pl.int_range(pl.len()) == 0
+    rows = frame.select(begins=begins | is_first, rises=rises.fill_null(False))
+    if not (rows["begins"] | rows["rises"]).all():
+        return False
+    return not part or not frame.select(part).filter(rows["begins"]).is_duplicated().any()

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.config import Config
 from pipeline.settings import Settings
 from pipeline.sparkline import line_svg, markdown_image
-from pipeline.warehouse import SYNTHETIC
+from pipeline.writing import SYNTHETIC
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Chart:
     of: Mapping[str, str]
     day: str = "session_date"
 
-    def metadata(self, frame: pl.DataFrame) -> dict[str, Any]:
+    def metadata(self, table: pl.LazyFrame) -> dict[str, Any]:
         """Return the chart and its newest figure; nothing where the table has none."""
         chosen = [pl.col(column) == value for column, value in self.of.items()]
-        line = frame.filter(*chosen, pl.col(self.value).is_not_null()).sort(self.day).select(self.day, self.value)
+        drawn = table.filter(*chosen, pl.col(self.value).is_not_null())
+        line = drawn.select(self.day, self.value).sort(self.day).collect()
         if line.is_empty():
             return {}
         values, (day, newest) = line[self.value].to_list(), line.row(-1)

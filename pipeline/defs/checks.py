@@ -16,6 +16,7 @@ from pipeline.contracts.columns import Table
 from pipeline.defs.schemas import key
 from pipeline.layout import BUILD_FILE
 from pipeline.settings import Settings
+from pipeline.storage import scan_parquet
 from pipeline.tables import CONTRACTS
 from pipeline.transforms import reference, upkeep
 from pipeline.transforms.answers import source_status
@@ -36,11 +37,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """A check of one table; `judge` takes the warehouse and the table. `is_told`: also by the command line."""
+    """A check of one table; `judge` takes the warehouse and the table, lazily. `is_told`: also by the command line."""
 
     name: str
     description: str
-    judge: Callable[[Warehouse, pl.DataFrame], Finding]
+    judge: Callable[[Warehouse, pl.LazyFrame], Finding]
     is_told: bool = False
 
 
@@ -75,42 +76,50 @@ def result(settings: Settings, table: str, name: str, finding: Finding) -> dg.As
 
 
 def judged(
-    warehouse: Warehouse, settings: Settings, table: str, checks: Sequence[Check], frame: pl.DataFrame
+    warehouse: Warehouse, settings: Settings, table: str, checks: Sequence[Check], written: pl.LazyFrame
 ) -> list[dg.AssetCheckResult]:
     """Evaluate the checks of a table; what is to be told on the command line goes into build.json."""
-    found = {check: check.judge(warehouse, frame) for check in checks}
+    found = {check: check.judge(warehouse, written) for check in checks}
     told = {_said(check.name, one.odd): one.odd.height for check, one in found.items() if check.is_told}
     if any(check.is_told for check in checks):
         warehouse.note("warnings", table, {line: rows for line, rows in told.items() if rows})
     return [result(settings, table, check.name, one) for check, one in found.items()]
 
 
-def contract(path: Path, schema: type[Table], rows: int, left_out: pl.DataFrame = upkeep.NOTHING) -> Finding:
-    """Compare the written file with the contract and with what was computed; `left_out` says what was refused."""
-    faults = [(fault, "not as the contract says") for fault in _faults(path, schema, rows)]
+def contract(files: Sequence[str], schema: type[Table], rows: int, left_out: pl.DataFrame = upkeep.NOTHING) -> Finding:
+    """Compare the written files with the contract and with what was computed; `left_out` says what was refused."""
+    faults = [(fault, "not as the contract says") for fault in _faults(files, schema, rows)]
     odd = pl.DataFrame(faults, upkeep.NOTHING.schema, orient="row")
     return Finding(pl.concat([odd, left_out]), {"rows": rows, "left_out": left_out.height})
 
 
-def contracts(build: Path) -> Finding:
-    """Compare every published file that has a contract with it, and with the number of rows computed."""
+def contracts(warehouse: Warehouse, build: Path) -> Finding:
+    """Compare every published table that has a contract with it, and with the number of rows computed."""
+    tables = warehouse.tables_of(build)
     figures = json.loads((build / BUILD_FILE).read_text(encoding="utf-8"))["tables"]
     faults = [
         (name, fault)
         for name, schema in CONTRACTS.items()
-        for fault in _faults(build.joinpath(*name.split(".")).with_suffix(".parquet"), schema, figures[name]["rows"])
+        for fault in _faults(tables.table(name), schema, figures[name]["rows"])
     ]
     return Finding(pl.DataFrame(faults, upkeep.NOTHING.schema, orient="row"), {"tables": len(CONTRACTS)})
 
 
-def _faults(path: Path, schema: type[Table], rows: int) -> list[str]:
-    """What the footer of a Parquet file says otherwise than its contract."""
+def _faults(files: Sequence[str], schema: type[Table], rows: int) -> list[str]:
+    """What the footers of a table's files say otherwise than its contract."""
     wanted = {name: column.dtype for name, column in schema.columns().items()}
-    file = pl.scan_parquet(path, glob=False)
-    found = dict(file.collect_schema())
-    faults = [f"{name}: {found.get(name)}" for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    in_file = file.select(pl.len()).collect().item()
-    return faults if in_file == rows else [*faults, f"{in_file} rows in the file, {rows} computed"]
+    found = [
+        (dict(one.collect_schema()), one.select(pl.len()).collect().item())
+        for one in (scan_parquet([file]) for file in files)
+    ]
+    faults = [
+        f"{name}: {types.get(name)}"
+        for types, _ in found
+        for name in {**wanted, **types}
+        if types.get(name) != wanted.get(name)
+    ]
+    in_files = sum(height for _, height in found)
+    return faults if in_files == rows else [*faults, f"{in_files} rows in the file, {rows} computed"]
 
 
 def core_checks(settings: Settings, config: Config, clock: Callable[[], dt.datetime]) -> dict[str, list[Check]]:
@@ -127,7 +136,7 @@ def core_checks(settings: Settings, config: Config, clock: Callable[[], dt.datet
             Check(
                 "symbols_present",
                 "Every symbol of etfs.yaml has bars.",
-                lambda _, instruments: Finding(upkeep.without_bars(instruments)),
+                lambda _, instruments: Finding(upkeep.without_bars(instruments.collect())),
             )
         ],
         "core.capture_edits": [
@@ -135,21 +144,21 @@ def core_checks(settings: Settings, config: Config, clock: Callable[[], dt.datet
                 "upstream_edits",
                 "Since the published build the source changed no old value, but for series that are revised as a rule "
                 "and for splits.",
-                lambda warehouse, edits: _upstream_edits(config, warehouse, edits),
+                lambda warehouse, edits: _upstream_edits(config, warehouse, edits.collect()),
             )
         ],
         "core.series": [
             Check(
                 "serves_all_history",
                 "The newest whole copy of each series begins no later than what was captured before.",
-                lambda _, series: Finding(reference.withdrawn(series)),
+                lambda _, series: Finding(reference.withdrawn(series.collect())),
                 is_told=True,
             ),
             Check(
                 "matches_source",
                 "Frequency and seasonal adjustment in macro.yaml are what the source states.",
                 lambda warehouse, series: Finding(
-                    reference.contradictions(series, warehouse.captures("series_captures"), settings.as_of)
+                    reference.contradictions(series.collect(), warehouse.captures("series_captures"), settings.as_of)
                 ),
                 is_told=True,
             ),
@@ -157,10 +166,11 @@ def core_checks(settings: Settings, config: Config, clock: Callable[[], dt.datet
     }
 
 
-def _freshness(settings: Settings, now: dt.datetime, warehouse: Warehouse, prices: pl.DataFrame) -> Finding:
+def _freshness(settings: Settings, now: dt.datetime, warehouse: Warehouse, table: pl.LazyFrame) -> Finding:
     """Against the clock of the run, not its captures: a source that stands still is to be noticed."""
     due = calendar.last_final_session(settings.as_of or now)
-    captures = warehouse.captures("price_captures").select("symbol", "captured_at")
+    prices = table.select("symbol", "session_date").collect()
+    captures = warehouse.captures("price_captures", ["symbol", "captured_at"])
     status = source_status(warehouse.captures("answers"), captures, settings.as_of)
     odd = upkeep.behind(prices, due, calendar.sessions(), status.filter("is_delisted")["id"].to_list())
     return Finding(odd, {"due": str(due), "newest": str(prices["session_date"].max()), "symbols_behind": odd.height})
@@ -177,7 +187,11 @@ def _published_edits(warehouse: Warehouse, edits: pl.DataFrame) -> pl.DataFrame:
     """A first build, a replay and a damaged publication have nothing to compare with: then the edits themselves."""
     current = warehouse.current() if warehouse.as_of is None else None
     try:
-        return edits if current is None else pl.read_parquet(current / "core" / "capture_edits.parquet", glob=False)
+        return (
+            edits
+            if current is None
+            else scan_parquet(warehouse.tables_of(current).table("core.capture_edits")).collect()
+        )
     except (OSError, pl.exceptions.PolarsError):
         return edits
 

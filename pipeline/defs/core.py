@@ -1,8 +1,8 @@
 """Core: which capture tables each core table is computed from."""
 
 import datetime as dt
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -11,17 +11,25 @@ from pipeline.config import Config
 from pipeline.defs import checks, ingest
 from pipeline.defs.charts import charts
 from pipeline.defs.schemas import contract_metadata, identity
-from pipeline.defs.warehouse import Plan, table_asset, written
+from pipeline.defs.warehouse import Plan, materialized, table_asset
 from pipeline.settings import Settings
+from pipeline.shards import OfCaptures
 from pipeline.tables import CONTRACTS
 from pipeline.tables import CORE_INPUTS as INPUTS
 from pipeline.transforms import futures, macro, reference, upkeep
 from pipeline.transforms.answers import source_status
 from pipeline.transforms.captures import price_edits
 from pipeline.transforms.facts import fund_facts
-from pipeline.transforms.prices import prices
-from pipeline.transforms.rejects import macro_edits, rejects, split_by_contract
-from pipeline.warehouse import Warehouse, described
+from pipeline.transforms.rejects import macro_edits, rejects
+from pipeline.warehouse import Warehouse
+from pipeline.writing import described
+
+# what is read of large inputs
+COLUMNS = {
+    "core.sessions": {"raw.price_captures": ["captured_at"], "raw.macro_captures": ["captured_at"]},
+    "core.source_status": {"raw.price_captures": ["symbol", "captured_at"]},
+    "core.instruments": {"core.prices": ["symbol", "session_date", "total_return_index"]},
+}
 
 
 def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]:
@@ -38,7 +46,10 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
         "core.macro_releases": lambda series, meetings: macro.macro_releases(
             series, config.series, settings.as_of, meetings
         ),
-        "core.capture_edits": lambda price, releases: _edits(settings, price, releases),
+        "core.capture_edits": OfCaptures(
+            partial(_price_edits, settings.as_of),
+            lambda edits, releases: pl.concat([edits, macro_edits(releases)]),
+        ),
         "core.series": lambda latest, status, _: reference.series(
             latest, status, config.series, is_synthetic=is_synthetic
         ),
@@ -54,7 +65,9 @@ def _plans(settings: Settings, config: Config) -> dict[str, Plan]:
     judges = checks.core_checks(settings, config, clock=lambda: ingest.current_instant())
     drawn = charts(settings, config)
     left_out = {"core.macro_releases": lambda captures, _: upkeep.not_configured(captures, config.by_series_id)}
-    return {name: Plan(judges.get(name, ()), drawn.get(name), left_out.get(name)) for name in INPUTS}
+    return {
+        name: Plan(judges.get(name, ()), drawn.get(name), left_out.get(name), COLUMNS.get(name, {})) for name in INPUTS
+    }
 
 
 def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.datetime:
@@ -64,9 +77,8 @@ def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.
     return until if settings.as_of is None else min(until, settings.as_of)
 
 
-def _edits(settings: Settings, price: pl.DataFrame, releases: pl.DataFrame) -> pl.DataFrame:
-    known = price if settings.as_of is None else price.filter(pl.col("captured_at") <= settings.as_of)
-    return pl.concat([price_edits(known), macro_edits(releases)])
+def _price_edits(as_of: dt.datetime | None, captures: pl.DataFrame) -> pl.DataFrame:
+    return price_edits(captures if as_of is None else captures.filter(pl.col("captured_at") <= as_of))
 
 
 def _prices_and_rejects(settings: Settings, config: Config, plan: Plan) -> dg.AssetsDefinition:
@@ -89,20 +101,13 @@ def _prices_and_rejects(settings: Settings, config: Config, plan: Plan) -> dg.As
         ],
     )
     def prices_and_rejects(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.MaterializeResult]:
-        started = time.perf_counter()
-        captures, series, refused = (
-            warehouse.captures(table) for table in ("price_captures", "macro_captures", "rejects")
-        )
-        sessions = warehouse.read("core.sessions")
-        read = time.perf_counter()
-        found = prices(captures, sessions, config.instruments)
-        good, broken = split_by_contract("core.prices", found.prices, CONTRACTS["core.prices"])
-        left_out = rejects(refused, series, config.series, found.rejects, broken)
+        series, refused = (warehouse.captures(table) for table in ("macro_captures", "rejects"))
+        found = warehouse.write_prices(warehouse.read("core.sessions"), config.instruments)
+        no_bars = pl.concat([found.left_out, found.broken]).select(id="excerpt", reason="reason")
+        yield materialized(warehouse, settings, found.written, plan=plan, left_out=no_bars)
+        left_out = rejects(refused, series, config.series, found.left_out, found.broken)
         refused_here = left_out.filter(pl.col("layer") == "core")
         warehouse.note("left_out", "core", {"lines": refused_here.select("origin", "reason", "excerpt").to_dicts()})
-        seconds = (read - started, time.perf_counter() - read)
-        no_bars = pl.concat([found.rejects, broken]).select(id="excerpt", reason="reason")
-        yield written(warehouse, settings, "core.prices", good, seconds=seconds, plan=plan, left_out=no_bars)
-        yield written(warehouse, settings, "core.rejects", left_out)
+        yield materialized(warehouse, settings, warehouse.write("core.rejects", left_out))
 
     return prices_and_rejects

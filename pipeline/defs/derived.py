@@ -10,6 +10,7 @@ from pipeline.config import Config
 from pipeline.defs.charts import charts
 from pipeline.defs.warehouse import Plan, table_asset
 from pipeline.settings import Settings
+from pipeline.shards import CrossSection, OfSymbols, PerSymbol
 from pipeline.tables import DERIVED_INPUTS as INPUTS
 from pipeline.transforms import (
     bar_events,
@@ -35,7 +36,7 @@ def derived_assets(settings: Settings, config: Config) -> list[dg.AssetsDefiniti
     """All derived tables."""
     drawn = charts(settings, config)
     return [
-        table_asset(settings, name, INPUTS[name], compute, Plan(chart=drawn.get(name)))
+        table_asset(settings, name, INPUTS[name], compute, Plan(chart=drawn.get(name), benchmarks=config.benchmarks))
         for name, compute in computations(config).items()
     ]
 
@@ -43,17 +44,22 @@ def derived_assets(settings: Settings, config: Config) -> list[dg.AssetsDefiniti
 def computations(config: Config) -> dict[str, Callable[..., pl.DataFrame]]:
     """How each derived table is computed from its inputs, in their order."""
     pairs = [(pair.symbol, pair.benchmark) for pair in config.pairs]
-    rules = config.rules
+    rules, large = config.rules, config.symbol("large")
     return {
-        "derived.returns": returns.returns,
-        "derived.relative_strength": lambda prices: relative_strength.relative_strength(prices, pairs),
-        "derived.streak_events": lambda prices: streaks.streak_events(prices, rules.streak_rules),
-        "derived.records": lambda prices: records.records(prices, pairs, rules.record_windows),
-        "derived.bar_events": bar_events.bar_events,
-        "derived.trend": lambda prices: trend.trend(prices, config.symbol("large")),
-        "derived.drawdowns": drawdowns.drawdowns,
-        "derived.valuation_gap": lambda prices, facts, sessions: valuation_gap.valuation_gap(
-            prices, facts, sessions, rules.valuation_pairs
+        "derived.returns": PerSymbol(lambda prices, _: returns.returns(prices)),
+        "derived.relative_strength": PerSymbol(
+            lambda prices, benchmarks: relative_strength.relative_strength(prices, pairs, benchmarks)
+        ),
+        "derived.streak_events": PerSymbol(lambda prices, _: streaks.streak_events(prices, rules.streak_rules)),
+        "derived.records": PerSymbol(
+            lambda prices, benchmarks: records.records(prices, pairs, rules.record_windows, benchmarks)
+        ),
+        "derived.bar_events": PerSymbol(lambda prices, _: bar_events.bar_events(prices)),
+        "derived.trend": PerSymbol(lambda prices, benchmarks: trend.trend(prices, large, benchmarks)),
+        "derived.drawdowns": PerSymbol(lambda prices, _: drawdowns.drawdowns(prices)),
+        "derived.valuation_gap": OfSymbols(
+            lambda prices, facts, sessions: valuation_gap.valuation_gap(prices, facts, sessions, rules.valuation_pairs),
+            tuple(symbol for pair in rules.valuation_pairs for symbol in (pair.growth, pair.value)),
         ),
         "derived.yield_curve_status": lambda releases: yield_curve.yield_curve_status(releases, rules.curves),
         "derived.yield_curve_inversions": lambda releases: yield_curve.yield_curve_inversions(releases, rules.curves),
@@ -64,12 +70,15 @@ def computations(config: Config) -> dict[str, Callable[..., pl.DataFrame]]:
         "derived.fomc_odds": lambda futures, meetings, releases: fomc_odds.fomc_odds(
             futures, meetings, releases, config.series
         ),
-        "derived.breadth": lambda prices: breadth.breadth(
-            prices, rules.universes, equal_weight=config.symbol("equal_weight"), large=config.symbol("large")
+        "derived.breadth": CrossSection(
+            lambda prices: breadth.member_counts(prices, rules.universes),
+            lambda counts, prices: breadth.from_counts(counts, prices, config.symbol("equal_weight"), large),
         ),
-        "derived.seasonality": lambda prices: seasonality.seasonality(prices, pairs),
-        "derived.seasonality_years": lambda prices: seasonality.seasonality_years(prices, pairs),
-        "derived.event_studies": partial(_event_studies, config),
+        "derived.seasonality": PerSymbol(lambda prices, benchmarks: seasonality.seasonality(prices, pairs, benchmarks)),
+        "derived.seasonality_years": PerSymbol(
+            lambda prices, benchmarks: seasonality.seasonality_years(prices, pairs, benchmarks)
+        ),
+        "derived.event_studies": OfSymbols(partial(_event_studies, config), config.studied),
     }
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import dagster as dg
 import polars as pl
-import pyarrow.parquet as pq
 
 from pipeline.config import Config
 from pipeline.defs.schemas import contract_metadata, identity, key
@@ -18,7 +17,8 @@ from pipeline.settings import Settings
 from pipeline.sources import Batch, OnAnswer, fetch
 from pipeline.tables import RAW
 from pipeline.transforms.answers import newest
-from pipeline.warehouse import Warehouse, described
+from pipeline.warehouse import Warehouse
+from pipeline.writing import described
 
 PARTS = {
     "price_captures": "prices",
@@ -137,7 +137,7 @@ def _refuse_nothing(settings: Settings, batch: Batch, warehouse: Warehouse) -> N
 
 def _rows(warehouse: Warehouse, table: str) -> int:
     """Rows of all captures of a raw table."""
-    return sum(pq.read_metadata(file).num_rows for file in warehouse.capture_files(table))
+    return int(warehouse.scan(f"raw.{table}").select(pl.len()).collect().item())
 
 
 def _failed(answers: pl.DataFrame) -> list[dict[str, Any]]:

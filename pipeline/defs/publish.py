@@ -48,7 +48,7 @@ def publish_asset(
                 "folder": dg.MetadataValue.path(str(folder)),
                 "report": dg.MetadataValue.path(str(folder / REPORT)),
             },
-            check_results=[checks.result(settings, PUBLISHED, CONTRACTS, checks.contracts(folder))],
+            check_results=[checks.result(settings, PUBLISHED, CONTRACTS, checks.contracts(warehouse, folder))],
         )
 
     return rotation

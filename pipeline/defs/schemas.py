@@ -10,7 +10,7 @@ from pipeline.lineage import column_lineage
 from pipeline.model_types import published_type
 from pipeline.settings import Settings
 from pipeline.sql_models import Model
-from pipeline.warehouse import UNITLESS
+from pipeline.writing import UNITLESS
 
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 

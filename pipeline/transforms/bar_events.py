@@ -1,11 +1,14 @@
 """Gaps, outside and inside days: each bar against the bar before it. Definitions, section 2."""
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 
 from pipeline.contracts.derived.bar_events import BarEvents
 from pipeline.transforms.searches import first_at_least
-from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, divided, guarded
+from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, apart, divided, guarded, starts
 
 TOLERANCE = 1e-5  # prices of two bars this near to each other, relatively, are equal
 OPENS_WINDOW = 252
@@ -21,12 +24,18 @@ def bar_events(prices: pl.DataFrame) -> pl.DataFrame:
         prices.select(
             "symbol", "session_date", "session_no", *price, "dividend", pl.col("symbol").rle_id().alias(GROUP)
         )
-        .with_columns(guarded(pl.col(name).shift(1), 1).over(GROUP).alias(f"prior_{name}") for name in price[1:])
+        .pipe(_with_prior, price[1:])
         .with_columns(opens_are_reliable=_opens_are_reliable().over(GROUP))
         .with_columns(**_gaps(), **_days())
         .with_columns(gap_size=_gap_size())
     )
     return found.with_columns(gap_filled_on=_gap_filled_on(found)).select(BarEvents.column_names())
+
+
+def _with_prior(bars: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    return bars.with_columns(
+        apart(bars).select(guarded(pl.col(name).shift(1), 1).alias(f"prior_{name}") for name in names).get_columns()
+    )
 
 
 def _above(a: str, b: str) -> pl.Expr:
@@ -84,18 +93,22 @@ def _gap_size() -> pl.Expr:
 
 
 def _gap_filled_on(bars: pl.DataFrame) -> pl.Series:
-    """First session, from the gap's own on, whose range reaches the edge of the gap."""
+    """First session, from the gap's own on, whose range reaches the edge of the gap.
+
+    Symbol by symbol: the search's table of one fits a processor's cache.
+    """
+    border = starts(bars[GROUP].to_numpy().astype(np.int64))
     filled = np.full(bars.height, -1)
     for is_gap, edge, side, sign in (
         ("is_gap_up", "prior_high", "low", -1.0),
         ("is_gap_down", "prior_low", "high", 1.0),
     ):
-        rows = np.flatnonzero(bars[is_gap].fill_null(False).to_numpy())
-        reach = sign * bars[side].to_numpy()
-        wanted = sign * bars[edge].to_numpy()[rows]
-        filled[rows] = first_at_least(reach, wanted - TOLERANCE * np.abs(wanted), rows)
-    group = bars[GROUP].to_numpy()
-    # the first bar that reaches it may be a later symbol's: then none of its own does
-    is_filled = (filled >= 0) & (group[filled] == group)
+        gaps = bars[is_gap].fill_null(False).to_numpy()
+        reach, wanted = sign * bars[side].to_numpy(), sign * bars[edge].to_numpy()
+        wanted -= TOLERANCE * np.abs(wanted)
+        for start, end in pairwise(border):
+            rows = np.flatnonzero(gaps[start:end])
+            found = first_at_least(reach[start:end], wanted[start + rows], rows)
+            filled[start + rows] = np.where(found < 0, -1, start + found)
     dates = bars["session_date"].gather(np.maximum(filled, 0))
-    return pl.select(pl.when(pl.Series(is_filled)).then(dates)).to_series()
+    return pl.select(pl.when(pl.Series(filled >= 0)).then(dates)).to_series()

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import polars as pl
 
 RESAMPLES = 2000
 QUANTILES = (0.025, 0.975)
 MIN_VALUES = 5
+THREADS = min(2, pl.thread_pool_size())
 ROWS_AT_A_TIME = 128  # their means fill 2 MB
 
 
@@ -33,9 +35,11 @@ def intervals_of_means(keys: Sequence[str], values: Sequence[np.ndarray]) -> np.
 
     def fill(rows: list[int]) -> None:
         means = _means([keys[row] for row in rows], [values[row] for row in rows])
+        means.sort(axis=1)  # NumPy sorts faster than it looks for two quantiles
         found[rows] = np.quantile(means, QUANTILES, axis=1, overwrite_input=True).T
 
-    with ThreadPoolExecutor(max_workers=2) as pool:  # the generator holds no lock of the interpreter while it draws
+    # the generator holds no lock of the interpreter while it draws
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
         list(pool.map(fill, blocks))
     return found
 

@@ -8,39 +8,58 @@ from pipeline.config import Universe
 from pipeline.transforms.windows import (
     GROUP,
     RETURN_TOLERANCE,
+    apart,
     at_least,
     change,
     divided,
     guarded,
-    levels,
-    moving_average,
     pair_levels,
 )
 
 KEY = ["universe", "session_date"]
+SESSION = [*KEY, "universe_version", "session_no"]
 MEMBER_CLOSES = 200
 YEAR = 252
 CHANGE_SESSIONS = 20
 
 
 def breadth(prices: pl.DataFrame, universes: Iterable[Universe], equal_weight: str, large: str) -> pl.DataFrame:
-    """Compute derived.breadth from core.prices.
+    """Compute derived.breadth from core.prices, whole; `member_counts` and `from_counts` do it shard by shard."""
+    return from_counts(member_counts(prices, universes), prices, equal_weight, large)
+
+
+def member_counts(prices: pl.DataFrame, universes: Iterable[Universe]) -> pl.DataFrame:
+    """Count what the members of each universe do on each session.
+
+    Args:
+        prices: core.prices, or one shard of its symbols, sorted by key.
+        universes: named lists of symbols; a symbol may be in several.
+
+    Returns:
+        universe, universe_version, session_date, session_no, and the counts: members, above_50, above_200, at_high,
+        with_year (members whose 252 sessions are full), advancers, decliners.
+    """
+    listed = _listed(universes)
+    members = _members(prices.filter(pl.col("symbol").is_in([*listed["symbol"]])))
+    return listed.join(members, on="symbol").group_by(SESSION).agg(_counts()).sort(KEY)
+
+
+def from_counts(counts: pl.DataFrame, prices: pl.DataFrame, equal_weight: str, large: str) -> pl.DataFrame:
+    """Compute derived.breadth from `member_counts` of all shards, one below the other.
 
     The universes are lists of today's funds, so those that closed are missing from every earlier session.
 
     Args:
-        prices: core.prices, sorted by key.
-        universes: named lists of symbols; a symbol may be in several.
-        equal_weight, large: the funds of the ratio that shows broadening, RSP and SPY.
+        prices: core.prices of at least the two funds of the ratio that shows broadening, sorted by key.
+        equal_weight, large: these funds, RSP and SPY.
     """
-    listed = _listed(universes)
     ratio = _ratio_changes(prices, equal_weight, large)
     above_50 = pl.col("pct_above_sma50")
     return (
-        listed.join(_members(prices.filter(pl.col("symbol").is_in([*listed["symbol"]]))), on="symbol")
-        .group_by(*KEY, "universe_version", "session_no")
-        .agg(_shares())
+        counts.group_by(SESSION)
+        .agg(pl.all().sum())
         .sort(KEY)
+        .select(*SESSION, *_shares())
         .join(ratio, on="session_date", how="left", maintain_order="left")
         .with_columns(earlier=guarded(above_50.shift(CHANGE_SESSIONS), CHANGE_SESSIONS).over("universe"))
         .with_columns(is_broadening=_is_broadening())
@@ -61,15 +80,18 @@ def _members(prices: pl.DataFrame) -> pl.DataFrame:
 
     That window holds the 50 closes and the daily return, so that only `at_high_252` can be NULL.
     """
-    close = pl.col("level")
+    close = pl.col("close")
+    bars = prices.select("symbol", "session_date", "session_no", "close", pl.col("symbol").rle_id().alias(GROUP))
     return (
-        levels(prices)
-        .filter(pl.col("basis") == "price")
-        .with_columns(
-            sma_50=moving_average(close, 50).over(GROUP),
-            sma_200=moving_average(close, MEMBER_CLOSES).over(GROUP),
-            at_high_252=guarded(at_least(close, close.rolling_max(YEAR)), YEAR - 1).over(GROUP),
-            ret=change(close, 1).over(GROUP),
+        bars.with_columns(
+            apart(bars)
+            .select(
+                sma_50=guarded(close.rolling_mean(50).over(GROUP), 49),
+                sma_200=guarded(close.rolling_mean(MEMBER_CLOSES).over(GROUP), MEMBER_CLOSES - 1),
+                at_high_252=guarded(at_least(close, close.rolling_max(YEAR)), YEAR - 1),
+                ret=change(close, 1),
+            )
+            .get_columns()
         )
         .filter(pl.col("sma_200").is_not_null())
         .select(
@@ -85,20 +107,31 @@ def _members(prices: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _shares() -> list[pl.Expr]:
-    """Counts, and percentages as one division of two whole numbers, so that equal shares are equal numbers."""
-
+def _counts() -> list[pl.Expr]:
     def total(flag: str) -> pl.Expr:
         return pl.col(flag).sum().cast(pl.Int64)
 
-    with_year = pl.col("at_high_252").count()
     return [
         pl.len().cast(pl.Int64).alias("members"),
-        (100 * total("above_50") / pl.len()).alias("pct_above_sma50"),
-        (100 * total("above_200") / pl.len()).alias("pct_above_sma200"),
-        divided(100 * total("at_high_252"), with_year).alias("pct_at_high_252"),
+        total("above_50"),
+        total("above_200"),
+        total("at_high_252").alias("at_high"),
+        pl.col("at_high_252").count().cast(pl.Int64).alias("with_year"),
         total("advances").alias("advancers"),
         total("declines").alias("decliners"),
+    ]
+
+
+def _shares() -> list[pl.Expr]:
+    """Counts, and percentages as one division of two whole numbers, so that equal shares are equal numbers."""
+    members = pl.col("members")
+    return [
+        members,
+        (100 * pl.col("above_50") / members).alias("pct_above_sma50"),
+        (100 * pl.col("above_200") / members).alias("pct_above_sma200"),
+        divided(100 * pl.col("at_high"), pl.col("with_year")).alias("pct_at_high_252"),
+        pl.col("advancers"),
+        pl.col("decliners"),
     ]
 
 

@@ -199,12 +199,21 @@ def adjusted_copies(captures: pl.DataFrame) -> pl.DataFrame:
 
 def _successive(captures: pl.DataFrame) -> pl.DataFrame:
     """Each capture of a bar beside the capture before it; bars captured once have no row."""
-    repeated = captures.filter(pl.struct(KEY).is_duplicated()) if captures.height else captures
-    # copies of one instant stay in the order in which they were received
-    ordered = repeated.sort(*KEY, "captured_at", maintain_order=True)
-    return ordered.with_columns(
-        pl.col(name).shift(1).over(KEY).alias(f"old_{name}") for name in [*COMPARED, "captured_at", "origin"]
-    ).filter(pl.col("old_captured_at").is_not_null())
+    return (
+        in_order(captures)
+        .with_columns(pl.col(name).shift(1).alias(f"old_{name}") for name in [*COMPARED, "captured_at", "origin"])
+        .filter(is_another_copy())
+    )
+
+
+def in_order(captures: pl.DataFrame) -> pl.DataFrame:
+    """Sort by bar and instant; copies of one instant stay in the order in which they were received."""
+    return captures.sort(*KEY, "captured_at", maintain_order=True)
+
+
+def is_another_copy() -> pl.Expr:
+    """The row before is of the same bar, in captures that are `in_order`."""
+    return pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in KEY).fill_null(False)
 
 
 def differs(new: pl.Expr, old: pl.Expr) -> pl.Expr:

@@ -135,7 +135,8 @@ def event_studies(
     first = pl.max_horizontal(FIRST_OFFSET, pl.col("first_row") - pl.col("zero"))
     last = pl.min_horizontal(LAST_OFFSET, pl.col("last_row") - pl.col("zero"))
     rows = _studies(bars, events).with_columns(offset=pl.int_ranges(first, last + 1)).explode("offset")
-    here, base, zero = (bars[rows["zero"] + offset] for offset in (rows["offset"], -1, 0))
+    figures = bars.drop(*INSTRUMENT, GROUP, "close_at").rechunk()
+    here, base, zero = (figures[rows["zero"] + offset] for offset in (rows["offset"], -1, 0))
     date = here["session_date"]
     is_total = _has_total(base) & _has_total(zero)
     return rows.with_columns(

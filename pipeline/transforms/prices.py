@@ -15,6 +15,8 @@ from pipeline.transforms.captures import (
     KEY,
     adjusted_copies,
     flagged,
+    in_order,
+    is_another_copy,
     on_newest_split_basis,
 )
 
@@ -38,6 +40,7 @@ def prices(captures: pl.DataFrame, sessions: pl.DataFrame, instruments: Iterable
     """
     configured = {instrument.symbol: instrument for instrument in instruments}
     closed = sessions.select("session_date", "session_no")
+    captures = in_order(captures)  # what is sorted here is sorted again at little cost
     splits = known_splits(captures, configured.values())
     usable, rejects = _without_adjusted(on_newest_split_basis(captures, splits))
     bars = (
@@ -69,18 +72,30 @@ def _without_adjusted(captures: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFram
     A copy may say so itself (flag `dividend_adjusted`), or comparison with another copy shows it. Bars that no other
     copy has are kept, with their flag.
     """
-    says_so = pl.col("flags").str.contains("dividend_adjusted").fill_null(False).any().over(COPY)
-    marked = captures.with_columns(says_so=says_so)
-    clean = marked.filter(~pl.col("says_so")).select(KEY).unique()
-    spoken = marked.filter("says_so").join(clean, on=KEY, how="semi")
-    captures = captures.join(spoken.select(ROW), on=ROW, how="anti")
+    spoken = _spoken(captures)
+    captures = _without(captures, spoken)
     shown = adjusted_copies(captures)
     adjusted = captures.join(shown, on=COPY).filter(pl.col("session_date") <= pl.col("up_to"))
     rejects = [
         _copy_reject(spoken, "closes are or may be dividend-adjusted, and a copy that is not has these bars"),
         _copy_reject(adjusted, "closes look dividend-adjusted beside another copy of the symbol"),
     ]
-    return captures.join(adjusted.select(ROW), on=ROW, how="anti"), pl.concat(rejects)
+    return _without(captures, adjusted), pl.concat(rejects)
+
+
+def _spoken(captures: pl.DataFrame) -> pl.DataFrame:
+    """Bars of copies that say that they are adjusted, where another copy that does not has them too."""
+    says_so = pl.col("flags").str.contains("dividend_adjusted", literal=True)
+    speaking = captures.filter(says_so).select(COPY).unique()
+    if speaking.is_empty():
+        return captures.clear()
+    clean = captures.join(speaking, on=COPY, how="anti").select(KEY)
+    return captures.join(speaking, on=COPY, how="semi").join(clean, on=KEY, how="semi")
+
+
+def _without(captures: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out some rows; most often there are none, and then comparing them all is spared."""
+    return captures.join(rows.select(ROW), on=ROW, how="anti") if rows.height else captures
 
 
 def _copy_reject(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
@@ -101,14 +116,13 @@ def _copy_reject(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 def _newest(captures: pl.DataFrame) -> pl.DataFrame:
     """The newest capture of every bar, sorted by key; NULL parts that a source does not state are filled."""
-    # copies of one instant stay in the order in which they were received
-    ordered = captures.sort(*KEY, "captured_at", maintain_order=True)
+    ordered = in_order(captures).with_columns(is_another=is_another_copy())
     stated = ["dividend", "capital_gain", "split_ratio"]
-    if ordered.select(pl.struct(KEY).is_duplicated().any()).item():
+    if ordered["is_another"].any():
         ordered = ordered.with_columns(pl.col(name).forward_fill().over(KEY) for name in stated).with_columns(
             flags=flagged(pl.col("flags"), "revised", _revised().over(KEY))
         )
-    newest = ordered.unique(KEY, keep="last", maintain_order=True)
+    newest = ordered.filter(~pl.col("is_another").shift(-1, fill_value=False)).drop("is_another")
     return newest.with_columns(
         dividend=pl.col("dividend") + pl.col("capital_gain").fill_null(0.0),
         capital_gain=pl.col("capital_gain").fill_null(0.0),
@@ -132,8 +146,10 @@ def known_splits(captures: pl.DataFrame, instruments: Iterable[Instrument]) -> p
     A configured split counts once something was captured on or after its day (before, all copies are on the basis
     before it), and only if the source does not report it itself.
     """
+    stated = captures.filter(pl.col("split_ratio").is_not_null())
+    splitting = stated.filter(pl.col("split_ratio") != 1).select(KEY)
     reported = (
-        captures.filter(pl.col("split_ratio").is_not_null())
+        stated.join(splitting, on=KEY, how="semi", maintain_order="left")
         .sort("captured_at", maintain_order=True)
         .unique(KEY, keep="last", maintain_order=True)
         .filter(pl.col("split_ratio") != 1)  # last: a later copy may take a split back

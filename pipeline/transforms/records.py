@@ -5,6 +5,7 @@ and the whole table does not. Nothing loops over rows.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +15,10 @@ from pipeline.contracts.derived.moves import RECORD_WINDOWS, Records
 from pipeline.transforms.ranks import percentiles_so_far
 from pipeline.transforms.relative_strength import spread_pp
 from pipeline.transforms.searches import last_at_least, running_maxima
-from pipeline.transforms.windows import EQUAL, GROUP, MIN_RECORD_VALUES, change, levels, pair_levels
+from pipeline.transforms.windows import EQUAL, GROUP, MIN_RECORD_VALUES, change, levels, pair_levels, starts
 
 KEY = ["symbol", "benchmark", "basis"]
+THREADS = min(2, pl.thread_pool_size())
 MIN_SESSIONS_BEYOND_WINDOW = 20  # a record must reach back at least this much further than its own window
 
 
@@ -43,13 +45,17 @@ class Found(NamedTuple):
 
 
 def records(
-    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], windows: Iterable[int] = RECORD_WINDOWS
+    prices: pl.DataFrame,
+    pairs: Iterable[tuple[str, str]],
+    windows: Iterable[int] = RECORD_WINDOWS,
+    benchmarks: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Compute derived.records from core.prices: measures of single symbols and of (symbol, benchmark) pairs.
 
     A move that is no record has no row.
 
     Args:
+        prices, pairs, benchmarks: as `pair_levels` takes them.
         windows: sessions over which returns and spreads are measured.
     """
     windows = tuple(windows)
@@ -57,7 +63,7 @@ def records(
     single = {f"ret_{n}d": Measure(n, change(level, n), is_level=False) for n in windows}
     paired = {f"spread_{n}d_pp": Measure(n, spread_pp(n), is_level=False) for n in windows}
     symbols = levels(prices).with_columns(benchmark=pl.lit(None, pl.String))
-    ratios = pair_levels(prices, pairs).with_columns(ratio=level / pl.col("benchmark_level"))
+    ratios = pair_levels(prices, pairs, benchmarks).with_columns(ratio=level / pl.col("benchmark_level"))
     tables = (
         _records(symbols, {**single, "close": Measure(1, level, is_level=True)}),
         _records(ratios, {**paired, "ratio": Measure(1, ratio, is_level=True)}),
@@ -71,10 +77,14 @@ def _records(bars: pl.DataFrame, measures: dict[str, Measure]) -> pl.DataFrame:
     ordered = [measures[name] for name in names]
     columns = bars.select(_within_series(measures[name]).fill_null(np.nan).alias(name) for name in names)
     values = [column.to_numpy() for column in columns]
-    starts = np.flatnonzero(np.diff(bars[GROUP].to_numpy(), prepend=-1))
-    ranges = zip(starts, np.append(starts, bars.height)[1:], strict=True)
-    found = [_of_series(np.array([x[start:end] for x in values]), ordered) for start, end in ranges]
-    return _table(bars, names, starts, found) if found else Records.create_empty()
+    border = starts(bars[GROUP].to_numpy().astype(np.int64))
+
+    def found(start: int, end: int) -> Found:
+        return _of_series(np.array([x[start:end] for x in values]), ordered)
+
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:  # NumPy holds no lock of the interpreter while it computes
+        series = list(pool.map(found, border[:-1], border[1:]))
+    return _table(bars, names, border[:-1], series) if series else Records.create_empty()
 
 
 def _within_series(measure: Measure) -> pl.Expr:
@@ -83,13 +93,19 @@ def _within_series(measure: Measure) -> pl.Expr:
     return measure.value if measure.is_level else pl.when(group == group.shift(measure.window)).then(measure.value)
 
 
-def _table(bars: pl.DataFrame, names: list[str], starts: np.ndarray, found: list[Found]) -> pl.DataFrame:
-    """Put the series together; positions become keys and dates."""
+def _table(bars: pl.DataFrame, names: list[str], first: np.ndarray, found: list[Found]) -> pl.DataFrame:
+    """Put the series together; positions become keys and dates.
+
+    Args:
+        first: row of each series in `bars`.
+    """
     whole = Found(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    start = np.repeat(starts, [len(one.row) for one in found])
-    dates = bars["session_date"]
+    series = np.repeat(np.arange(len(found)), [len(one.row) for one in found])
+    start = first.take(series)
+    dates = bars["session_date"].rechunk()
     is_all_time = pl.Series(whole.since < 0)
-    return bars.select(*KEY, "session_date")[start + whole.row].with_columns(
+    return bars.select(KEY)[first][series].with_columns(
+        session_date=dates.gather(start + whole.row),
         measure=pl.Series(names).gather(whole.measure),
         direction=pl.Series(["high", "low"]).gather(whole.is_low.astype(np.int64)),
         value=pl.Series(whole.value),

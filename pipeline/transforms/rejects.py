@@ -7,12 +7,15 @@ import polars as pl
 
 from pipeline.config import Series
 from pipeline.contracts import core
+from pipeline.contracts.columns import keeps
 
 
 def split_by_contract(name: str, frame: pl.DataFrame, contract: type[dy.Schema]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separate the rows that keep a contract from those that break it; the others come as core.rejects rows."""
     columns = contract.columns()
     typed = frame.select(pl.col(column).cast(columns[column].dtype) for column in columns)
+    if keeps(typed, contract):
+        return typed, core.Rejects.create_empty()
     good, failure = contract.filter(typed)
     bad = failure.invalid()
     broken = ", ".join(sorted(failure.counts())) or "a rule"

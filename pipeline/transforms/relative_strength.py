@@ -9,15 +9,16 @@ from pipeline.transforms.windows import (
     EQUAL,
     GROUP,
     RETURN_TOLERANCE,
+    apart,
     change,
-    deviation,
     divided,
     guarded,
+    in_deviations,
     pair_levels,
 )
 
 KEY = ["symbol", "benchmark", "basis"]
-ROTATION_WINDOW = 63
+ROTATION_WINDOW = REGIME_WINDOW = CORRELATION_WINDOW = 63
 YEAR = 252
 NO_VARIANCE = 1e-9  # a standard deviation of daily returns below this is rounding noise
 
@@ -27,49 +28,69 @@ def spread_pp(n: int) -> pl.Expr:
     return 100 * (change(pl.col("level"), n) - change(pl.col("benchmark_level"), n))
 
 
-def relative_strength(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
+def relative_strength(
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], benchmarks: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Compute derived.relative_strength from core.prices for (symbol, benchmark) pairs.
 
     All windows trail: a z-score over the full sample, as some libraries take it, would repaint history.
+
+    Args:
+        prices, pairs, benchmarks: as `pair_levels` takes them.
     """
-    ratio = pl.col("ratio")
+    level, other, ratio = pl.col("level"), pl.col("benchmark_level"), pl.col("ratio")
     return (
-        pair_levels(prices, pairs)
-        .with_columns(ratio=pl.col("level") / pl.col("benchmark_level"))
-        .with_columns(
-            ret=change(pl.col("level"), 1).over(GROUP),
-            benchmark_ret=change(pl.col("benchmark_level"), 1).over(GROUP),
-            ret_63d=change(pl.col("level"), 63).over(GROUP),
-            rot_ratio=(100 + guarded(deviation(ratio, ROTATION_WINDOW), ROTATION_WINDOW - 1)).over(GROUP),
-        )
-        .with_columns(roc=change(pl.col("rot_ratio"), 1).over(GROUP))
-        .with_columns(rot_momentum=_momentum().over(GROUP))
+        apart(pair_levels(prices, pairs, benchmarks))
+        .lazy()
+        .with_columns(ratio=level / other)
+        .with_columns(ret=change(level, 1), benchmark_ret=change(other, 1), rot_ratio=_rot_ratio())
+        .with_columns(roc=change(pl.col("rot_ratio"), 1))
+        .with_columns(rot_momentum=_momentum())
         .select(
             *KEY,
             "session_date",
             "ratio",
             (100 * ratio / ratio.first()).over(GROUP).alias("ratio_index"),
-            *(spread_pp(n).over(GROUP).alias(f"spread_{n}d_pp") for n in SPREAD_WINDOWS),
-            *(change(ratio, n).over(GROUP).alias(f"ratio_change_{n}d") for n in RATIO_WINDOWS),
-            guarded(100 * (ratio / ratio.rolling_mean(YEAR) - 1), YEAR - 1).over(GROUP).alias("mansfield_252"),
-            guarded(ratio >= ratio.rolling_max(YEAR) * (1 - EQUAL), YEAR - 1).over(GROUP).alias("is_ratio_high_252"),
+            *(spread_pp(n).alias(f"spread_{n}d_pp") for n in SPREAD_WINDOWS),
+            *(change(ratio, n).alias(f"ratio_change_{n}d") for n in RATIO_WINDOWS),
+            guarded(100 * (ratio / _mean(ratio, YEAR) - 1), YEAR - 1).alias("mansfield_252"),
+            guarded(ratio >= ratio.rolling_max(YEAR) * (1 - EQUAL), YEAR - 1).alias("is_ratio_high_252"),
             "rot_ratio",
             "rot_momentum",
             _quadrant().alias("quadrant"),
-            pl.col("ret_63d"),
-            _beta().over(GROUP).alias("beta_252"),
-            _correlation().over(GROUP).alias("corr_63"),
+            change(level, REGIME_WINDOW).alias("ret_63d"),
+            _beta().alias("beta_252"),
+            _correlation().alias("corr_63"),
         )
         .with_columns(regime_63d=_regime())
         .drop("ret_63d")
+        .collect(engine="in-memory")  # the streaming engine has nothing to gain: every window needs whole series
     )
+
+
+def _mean(x: pl.Expr, n: int) -> pl.Expr:
+    return x.rolling_mean(n).over(GROUP)
+
+
+def _variance(x: pl.Expr, n: int) -> pl.Expr:
+    return x.rolling_var(n, ddof=1).over(GROUP)
+
+
+def _covariance(x: pl.Expr, y: pl.Expr, n: int) -> pl.Expr:
+    """Sample covariance of full windows; Polars' own also counts the values of each, which costs as much as a mean."""
+    return (_mean(x * y, n) - _mean(x, n) * _mean(y, n)) * (n / (n - 1))
+
+
+def _rot_ratio() -> pl.Expr:
+    ratio, n = pl.col("ratio"), ROTATION_WINDOW
+    return guarded(100 + in_deviations(ratio, _mean(ratio, n), ratio.rolling_std(n, ddof=0).over(GROUP)), n - 1)
 
 
 def _momentum() -> pl.Expr:
     """100 + z-score of the daily change of rot_ratio, whose mean is near zero: only a zero SD is refused."""
-    roc = pl.col("roc")
-    z = divided(roc - roc.rolling_mean(ROTATION_WINDOW), roc.rolling_std(ROTATION_WINDOW, ddof=0), tiny=1e-12)
-    return guarded(100 + z, ROTATION_WINDOW - 1)
+    roc, n = pl.col("roc"), ROTATION_WINDOW
+    z = divided(roc - _mean(roc, n), roc.rolling_std(n, ddof=0).over(GROUP), tiny=1e-12)
+    return guarded(100 + z, n - 1)
 
 
 def _quadrant() -> pl.Expr:
@@ -102,12 +123,12 @@ def _regime() -> pl.Expr:
 
 
 def _beta() -> pl.Expr:
-    covariance = pl.rolling_cov(pl.col("ret"), pl.col("benchmark_ret"), window_size=YEAR, ddof=1)
-    variance = pl.col("benchmark_ret").rolling_var(YEAR, ddof=1)
-    return guarded(divided(covariance, variance, tiny=NO_VARIANCE**2), YEAR)
+    ret, other = pl.col("ret"), pl.col("benchmark_ret")
+    return guarded(divided(_covariance(ret, other, YEAR), _variance(other, YEAR), tiny=NO_VARIANCE**2), YEAR)
 
 
 def _correlation() -> pl.Expr:
-    ret, other = pl.col("ret"), pl.col("benchmark_ret")
-    moves = (ret.rolling_std(63) > NO_VARIANCE) & (other.rolling_std(63) > NO_VARIANCE)
-    return guarded(pl.when(moves).then(pl.rolling_corr(ret, other, window_size=63)), 63)
+    ret, other, n = pl.col("ret"), pl.col("benchmark_ret"), CORRELATION_WINDOW
+    variance, other_variance = _variance(ret, n), _variance(other, n)
+    moves = (variance > NO_VARIANCE**2) & (other_variance > NO_VARIANCE**2)
+    return guarded(pl.when(moves).then(_covariance(ret, other, n) / (variance * other_variance).sqrt()), n)

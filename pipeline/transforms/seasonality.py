@@ -11,7 +11,7 @@ import polars as pl
 from pipeline import calendar
 from pipeline.contracts.derived.studies import SEASON, SeasonalityYears
 from pipeline.transforms.bootstrap import intervals_of_means
-from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, RETURN_TOLERANCE, levels
+from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, RETURN_TOLERANCE, levels, series_of
 
 SERIES = ["symbol", "benchmark", "basis"]
 WINDOW = ["bucket_type", "bucket", "year"]
@@ -20,9 +20,15 @@ JANUARY, NOVEMBER, DECEMBER = 1, 11, 12
 ELECTION_SESSIONS = 252
 
 
-def seasonality(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
-    """Compute derived.seasonality from core.prices, for every symbol and every (symbol, benchmark) pair."""
-    years = seasonality_years(prices, pairs)
+def seasonality(
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], benchmarks: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Compute derived.seasonality from core.prices, for every symbol and every (symbol, benchmark) pair.
+
+    Args:
+        prices, pairs, benchmarks: as `windows.pair_levels` takes them.
+    """
+    years = seasonality_years(prices, pairs, benchmarks)
     summed = (
         years.group_by(SEASON, maintain_order=True)
         .agg("value", hits=(pl.col("value") > RETURN_TOLERANCE).sum())
@@ -42,20 +48,27 @@ def seasonality(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.Da
     )
 
 
-def seasonality_years(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
+def seasonality_years(
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], benchmarks: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Compute derived.seasonality_years from core.prices: one row per series, window and complete year.
 
     Series by series on whole calendars: only the ends of the windows matter, and joining all bars of each pair takes
     ten times as long.
+
+    Args:
+        prices, pairs, benchmarks: as `windows.pair_levels` takes them.
     """
     sessions = calendar.sessions()
     windows = seasonal_windows(sessions)
     bars = levels(prices)
-    series = _series(bars, pairs)
+    others = bars if benchmarks is None else levels(benchmarks)
+    series = _series(bars, others, pairs)
     level = _matrix(bars, sessions)
+    other_level = level if benchmarks is None else _matrix(others, sessions)
     values, counts = np.full((2, series.height, windows.height), np.nan)
     for row, (own, other) in enumerate(zip(series["own"].to_list(), series["other"].to_list(), strict=True)):
-        both = [level[own]] if other is None else [level[own], level[other]]
+        both = [level[own]] if other is None else [level[own], other_level[other]]
         values[row], counts[row] = _returns(both, windows)
     which, window = np.nonzero(~np.isnan(values))
     return (
@@ -65,13 +78,15 @@ def seasonality_years(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) ->
     )
 
 
-def _series(bars: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
-    """Symbols and pairs, sorted: symbol, benchmark, basis, own and other (groups of `bars`; NULL: no benchmark)."""
-    names = bars.select("symbol", "basis", own=GROUP).unique()
+def _series(bars: pl.DataFrame, others: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
+    """Symbols and pairs, sorted: symbol, benchmark, basis, own and other.
+
+    The last two are groups of `bars` and of `others`; NULL: no benchmark.
+    """
+    names = series_of(bars).rename({GROUP: "own"})
+    other_names = series_of(others).rename({GROUP: "other", "symbol": "benchmark"})
     listed = pl.DataFrame(list(pairs), schema={"symbol": pl.String, "benchmark": pl.String}, orient="row").unique()
-    paired = listed.join(names, on="symbol").join(
-        names.rename({"symbol": "benchmark", "own": "other"}), on=["benchmark", "basis"]
-    )
+    paired = listed.join(names, on="symbol").join(other_names, on=["benchmark", "basis"])
     return pl.concat([names, paired], how="diagonal").sort(SERIES)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.config import StreakRule
-from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, RETURN_TOLERANCE, change, levels
+from pipeline.transforms.windows import GROUP, MAX_MISSING_SESSIONS, RETURN_TOLERANCE, apart, change, levels, series_of
 
 KEY = ["symbol", "basis"]
 ALLOWED_MISSES = (0, 1)
@@ -27,16 +27,18 @@ def streak_events(prices: pl.DataFrame, rules: Iterable[StreakRule]) -> pl.DataF
 
     A streak starts and ends on a hit, holds at most `allowed_misses` misses and lies inside no larger such window.
     """
-    bars = levels(prices).with_columns(ret=change(pl.col("level"), 1).over(GROUP))
+    bars = levels(prices).rechunk()
+    bars = bars.with_columns(apart(bars).select(ret=change(pl.col("level"), 1)).get_columns())
     ret, group = bars["ret"].to_numpy(), bars[GROUP].to_numpy()
+    padded = np.append(ret, np.nan)  # the end of a range may be the end of the rows
     events = [
-        _events(bars, largest_windows(is_hit(ret, rule), group, allowed), rule.rule, allowed)
+        _events(bars, padded, largest_windows(is_hit(ret, rule), group, allowed), rule.rule, allowed)
         for rule in sorted(rules, key=lambda rule: rule.rule)
         for allowed in ALLOWED_MISSES
     ]
     # sorted by series alone, for the rest already is
     found = pl.concat(events).sort(GROUP, maintain_order=True)
-    return found.join(bars.select(GROUP, *KEY).unique(GROUP), on=GROUP, maintain_order="left").drop(GROUP)
+    return found.select(series_of(bars).select(KEY)[found[GROUP]].get_columns() + found.drop(GROUP).get_columns())
 
 
 def is_hit(ret: np.ndarray, rule: StreakRule) -> np.ndarray:
@@ -69,7 +71,12 @@ def largest_windows(hit: np.ndarray, group: np.ndarray, allowed: int) -> Windows
     return Windows(first[is_window], end[is_window], reaches[is_window].astype(first.dtype))
 
 
-def _events(bars: pl.DataFrame, windows: Windows, rule: str, allowed: int) -> pl.DataFrame:
+def _events(bars: pl.DataFrame, ret: np.ndarray, windows: Windows, rule: str, allowed: int) -> pl.DataFrame:
+    """One row a streak.
+
+    Args:
+        ret: daily return of every bar, and one value more.
+    """
     sessions = windows.last - windows.first + 1
     many = sessions - windows.misses >= MIN_HITS
     first, last, misses = windows.first[many], windows.last[many], windows.misses[many]
@@ -83,7 +90,6 @@ def _events(bars: pl.DataFrame, windows: Windows, rule: str, allowed: int) -> pl
     missing = number.gather(last) - number.gather(first - 1) - pl.Series(last - first + 1)
     moved = level.gather(last) / level.gather(first - 1) - 1
     ranges = np.column_stack([first, last + 1]).ravel()
-    ret = np.append(bars["ret"].to_numpy(), np.nan)  # the end of a range may be the end of the rows
     return pl.DataFrame({GROUP: group.gather(last)}).with_columns(
         rule=pl.lit(rule),
         allowed_misses=pl.lit(allowed, pl.Int64),

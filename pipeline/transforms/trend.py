@@ -9,6 +9,7 @@ from pipeline.transforms.windows import (
     CORRECTION,
     GROUP,
     MAX_MISSING_SESSIONS,
+    apart,
     at_least,
     at_most,
     change,
@@ -28,30 +29,35 @@ YEAR = 252
 NO_MOVES = 1e-12  # mean move over close: less is rounding noise
 
 
-def trend(prices: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+def trend(prices: pl.DataFrame, benchmark: str, benchmarks: pl.DataFrame | None = None) -> pl.DataFrame:
     """Compute derived.trend from core.prices.
 
     Args:
-        prices: core.prices, sorted by key.
+        prices: core.prices, or one shard of its symbols, sorted by key.
         benchmark: what leadership is measured against, SPY; its own leadership is NULL.
+        benchmarks: core.prices of the benchmark; None: `prices` holds it.
     """
+    other = (prices if benchmarks is None else benchmarks).filter(pl.col("symbol") == benchmark)
     price = ("high", "low", "close", "volume")
     return (
         prices.select("symbol", "session_date", "session_no", *price, pl.col("symbol").rle_id().alias(GROUP))
-        .pipe(_with_ratio, benchmark)
+        .pipe(_with_ratio, benchmark, other.select("session_no", other="close"))
+        .pipe(apart)
+        .lazy()
         .with_columns(_run().alias(RUN))
-        .with_columns(**_averages(), **_wilder_means(), peak=pl.col("close").cum_max().over(GROUP))
-        .with_columns(**_distances(), **_oscillators(), **_slopes(), **_volume(), **_extremes())
-        .with_columns(**_of_momentum(), **_of_leadership())
+        .with_columns(**_averages(), **_moves(), peak=pl.col("close").cum_max().over(GROUP))
+        .with_columns(**_wilder_means(), **_distances(), **_slopes(), **_volume(), **_extremes())
+        .with_columns(**_oscillators(), **_of_momentum(), **_of_leadership())
+        .with_columns(**_bands())
+        .collect(engine="in-memory")
         .pipe(with_phases)
         .select(Trend.column_names())
     )
 
 
-def _with_ratio(bars: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+def _with_ratio(bars: pl.DataFrame, benchmark: str, other: pl.DataFrame) -> pl.DataFrame:
     """Add the ratio to the benchmark, NULL without one, and what keeps its windows to the common sessions."""
     is_benchmark = pl.col("symbol") == benchmark
-    other = bars.filter(is_benchmark).select("session_no", other="close")
     return (
         bars.join(other, on="session_no", how="left", maintain_order="left")
         .with_columns(ratio=pl.when(~is_benchmark).then(pl.col("close") / pl.col("other")))
@@ -62,18 +68,16 @@ def _with_ratio(bars: pl.DataFrame, benchmark: str) -> pl.DataFrame:
 def _run() -> pl.Expr:
     session = pl.col("session_no")
     follows = session - session.shift(1) <= 1 + MAX_MISSING_SESSIONS
-    return (~follows.over(GROUP).fill_null(False)).cum_sum()
+    return (~follows.fill_null(False)).cum_sum()
 
 
 def _averages() -> dict[str, pl.Expr]:
     close, ratio = pl.col("close"), pl.col("ratio")
-    return {
-        "sma_20": moving_average(close, BOLLINGER).over(GROUP),
-        "sma_50": moving_average(close, 50).over(GROUP),
-        "sma_200": moving_average(close, 200).over(GROUP),
+    means = {f"sma_{n}": guarded(close.rolling_mean(n).over(GROUP), n - 1) for n in (BOLLINGER, 50, 200)}
+    return means | {
         "sd_20": close.rolling_std(BOLLINGER, ddof=0).over(GROUP),
         "sd_50": close.rolling_std(50, ddof=0).over(GROUP),
-        "ema_21": guarded(_smoothed(close, EMA, 2 / (EMA + 1)).over(RUN), EMA - 1).over(GROUP),
+        "ema_21": guarded(_smoothed(close, EMA, 2 / (EMA + 1)).over(RUN), EMA - 1),
         "leadership": (100 * (ratio / moving_average(ratio, 50) - 1)).over(COMMON),
     }
 
@@ -88,21 +92,22 @@ def _smoothed(x: pl.Expr, n: int, alpha: float) -> pl.Expr:
     return seeded.ewm_mean(alpha=alpha, adjust=False, ignore_nulls=True)
 
 
-def _wilder_means() -> dict[str, pl.Expr]:
-    """Mean gain, loss and true range, (13 x the mean before + x) / 14: J. W. Wilder, 1978.
-
-    A true range needs the close before it, so the first bar has none.
-    """
+def _moves() -> dict[str, pl.Expr]:
+    """Rise, fall and true range of each bar since the one before it in its run; the first bar has none."""
     close, high, low = pl.col("close"), pl.col("high"), pl.col("low")
-    move, before = close.diff(), close.shift(1)
+    before = pl.when(pl.col(RUN) == pl.col(RUN).shift(1)).then(close.shift(1))
     is_whole = high.is_not_null() & low.is_not_null() & before.is_not_null()
     true_range = pl.max_horizontal(high, before) - pl.min_horizontal(low, before)
-    values = {
-        "gain": move.clip(lower_bound=0),
-        "loss": (-move).clip(lower_bound=0),
+    return {
+        "gain": (close - before).clip(lower_bound=0),
+        "loss": (before - close).clip(lower_bound=0),
         "true_range": pl.when(is_whole).then(true_range),
     }
-    return {name: _smoothed(x, WILDER, 1 / WILDER).over(RUN) for name, x in values.items()}
+
+
+def _wilder_means() -> dict[str, pl.Expr]:
+    """Mean gain, loss and true range, (13 x the mean before + x) / 14: J. W. Wilder, 1978."""
+    return {name: _smoothed(pl.col(name), WILDER, 1 / WILDER).over(RUN) for name in ("gain", "loss", "true_range")}
 
 
 def _distances() -> dict[str, pl.Expr]:
@@ -121,16 +126,16 @@ def _oscillators() -> dict[str, pl.Expr]:
     close, gain = pl.col("close"), pl.col("gain")
     moves = gain + pl.col("loss")
     rsi = pl.when(moves > NO_MOVES * close).then(100 * gain / moves).when(moves.is_not_null()).then(50.0)
-    atr = guarded(pl.col("true_range"), WILDER).over(GROUP)
-    return {"rsi_14": guarded(rsi, WILDER).over(GROUP), "atr_14": atr, "atr_14_pct": 100 * atr / close}
+    atr = guarded(pl.col("true_range"), WILDER)
+    return {"rsi_14": guarded(rsi, WILDER), "atr_14": atr, "atr_14_pct": 100 * atr / close}
 
 
 def _slopes() -> dict[str, pl.Expr]:
     sma_50 = pl.col("sma_50")
     above = in_a_row(at_least(pl.col("close"), sma_50)).over(GROUP)
     return {
-        "sma_50_slope_20": change(sma_50, 20).over(GROUP),
-        "sma_200_slope_20": change(pl.col("sma_200"), 20).over(GROUP),
+        "sma_50_slope_20": change(sma_50, 20),
+        "sma_200_slope_20": change(pl.col("sma_200"), 20),
         "closes_above_sma50": pl.when(sma_50.is_not_null()).then(above),
     }
 
@@ -138,8 +143,8 @@ def _slopes() -> dict[str, pl.Expr]:
 def _volume() -> dict[str, pl.Expr]:
     volume = pl.col("volume")
     # rolling sums may leave noise where nothing was traded for 50 sessions
-    relative = divided(volume, volume.shift(1).rolling_mean(50), tiny=volume * 1e-9)
-    return {"relative_volume_50": guarded(pl.when(volume > 0).then(relative), 50).over(GROUP)}
+    relative = divided(volume, volume.shift(1).rolling_mean(50).over(GROUP), tiny=volume * 1e-9)
+    return {"relative_volume_50": guarded(pl.when(volume > 0).then(relative), 50)}
 
 
 def _extremes() -> dict[str, pl.Expr]:
@@ -147,9 +152,9 @@ def _extremes() -> dict[str, pl.Expr]:
     close, peak = pl.col("close"), pl.col("peak")
     highest, lowest = close.rolling_max(YEAR), close.rolling_min(YEAR)
     return {
-        "high_252_distance": guarded(close / highest - 1, YEAR - 1).over(GROUP),
-        "is_high_252": guarded(at_least(close, highest), YEAR - 1).over(GROUP),
-        "is_low_252": guarded(at_most(close, lowest), YEAR - 1).over(GROUP),
+        "high_252_distance": guarded(close / highest - 1, YEAR - 1),
+        "is_high_252": guarded(at_least(close, highest), YEAR - 1),
+        "is_low_252": guarded(at_most(close, lowest), YEAR - 1),
         "drawdown": close / peak - 1,
         "is_bear_territory": at_most(close, BEAR_TERRITORY * peak),
         "is_correction": at_most(close, CORRECTION * peak),
@@ -158,16 +163,26 @@ def _extremes() -> dict[str, pl.Expr]:
 
 def _of_momentum() -> dict[str, pl.Expr]:
     momentum = pl.col("momentum_200")
-    mean, width = moving_average(momentum, 50), 2 * momentum.rolling_std(50, ddof=0)
     return {
-        "momentum_200_sma50": mean.over(GROUP),
-        "momentum_200_sma200": moving_average(momentum, 200).over(GROUP),
-        "momentum_200_upper": (mean + width).over(GROUP),
-        "momentum_200_lower": (mean - width).over(GROUP),
+        "momentum_200_sma50": guarded(momentum.rolling_mean(50).over(GROUP), 49),
+        "momentum_200_sma200": guarded(momentum.rolling_mean(200).over(GROUP), 199),
+        "momentum_200_sd": momentum.rolling_std(50, ddof=0).over(GROUP),
     }
 
 
 def _of_leadership() -> dict[str, pl.Expr]:
     leadership = pl.col("leadership")
-    mean, width = moving_average(leadership, BOLLINGER), 2 * leadership.rolling_std(BOLLINGER, ddof=0)
-    return {"leadership_upper": (mean + width).over(COMMON), "leadership_lower": (mean - width).over(COMMON)}
+    return {
+        "leadership_mean": moving_average(leadership, BOLLINGER).over(COMMON),
+        "leadership_sd": leadership.rolling_std(BOLLINGER, ddof=0).over(COMMON),
+    }
+
+
+def _bands() -> dict[str, pl.Expr]:
+    """Two SDs around a mean."""
+    centres = {"momentum_200": "momentum_200_sma50", "leadership": "leadership_mean"}
+    return {
+        f"{name}_{side}": pl.col(centre) + factor * pl.col(f"{name}_sd")
+        for name, centre in centres.items()
+        for side, factor in (("upper", 2), ("lower", -2))
+    }

@@ -1,7 +1,8 @@
 """Windows over a symbol's own sessions, with the rules that hold for every table.
 
-Every expression here is meant for one series: wrap it with `.over(GROUP)`. Rows are sorted by key and session;
-`group` numbers the series, because a window over one number is several times faster than over three texts.
+Every expression here is meant for one series. Rows are sorted by key and session; `group` numbers the series, because
+a window over one number is several times faster than over three texts. What is `guarded` needs no window at all once
+the series are `apart`; rolling sums do, `.over(GROUP)`: they would carry the rounding noise of the series before.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ GROUP = "group"
 BAR_KEY = ("symbol", "session_date", "session_no")
 MAX_MISSING_SESSIONS = 10  # more XNYS sessions than this missing inside a window make its value NULL
 RETURN_TOLERANCE = 1e-6  # vendor noise: a return this near to zero is zero
+APART = 10**6  # more than there are sessions
 EQUAL = 1e-9  # closes, averages, thresholds, records: within this is equal
 BEAR_TERRITORY = 0.8  # of the highest close so far: a close here or lower is in it
 CORRECTION = 0.9
@@ -26,6 +28,15 @@ def guarded(value: pl.Expr, n: int) -> pl.Expr:
     """
     session = pl.col("session_no")
     return pl.when(session - session.shift(n) <= n + MAX_MISSING_SESSIONS).then(value)
+
+
+def apart(bars: pl.DataFrame) -> pl.DataFrame:
+    """Renumber sessions so that those of different series lie far apart: `guarded` windows then end at the border.
+
+    A comparison of rows is several times cheaper than `over`, which cuts the columns into series and puts them
+    together again.
+    """
+    return bars.with_columns(session_no=pl.col(GROUP).cast(pl.Int64) * APART + pl.col("session_no"))
 
 
 def change(level: pl.Expr, n: int) -> pl.Expr:
@@ -103,42 +114,71 @@ def levels(prices: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def pair_levels(prices: pl.DataFrame, pairs: Iterable[tuple[str, str]]) -> pl.DataFrame:
+def starts(group: np.ndarray) -> np.ndarray:
+    """First row of each group of equal numbers, and the number of rows."""
+    return np.append(np.flatnonzero(np.diff(group, prepend=-1)), len(group))
+
+
+def series_of(bars: pl.DataFrame) -> pl.DataFrame:
+    """Symbol, basis and group of each series of `levels`."""
+    return bars.select("symbol", "basis", GROUP)[starts(bars[GROUP].to_numpy().astype(np.int64))[:-1]]
+
+
+def pair_levels(
+    prices: pl.DataFrame, pairs: Iterable[tuple[str, str]], benchmarks: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Join two symbols of each pair on the sessions both traded; sessions with only one are dropped, never filled.
+
+    Args:
+        prices: core.prices, or one shard of its symbols, sorted by key. Pairs whose symbol is not in it are left out.
+        pairs: (symbol, benchmark).
+        benchmarks: core.prices of the benchmarks, sorted by key; None: `prices` holds them.
 
     Returns:
         symbol, benchmark, basis, session_date, session_no, level, benchmark_level, group; sorted by key. `total`
         exists only where both are funds.
     """
     every = levels(prices)
-    names = every.select("symbol", "basis", series=GROUP).unique(maintain_order=True)
+    others = every if benchmarks is None else levels(benchmarks)
+    names = series_of(every).rename({GROUP: "series"})
+    other_names = series_of(others).rename({GROUP: "other", "symbol": "benchmark"})
     listed = (
         pl.DataFrame(list(pairs), schema={"symbol": pl.String, "benchmark": pl.String}, orient="row")
         .unique()
         .join(names, on="symbol")
-        .join(names.rename({"symbol": "benchmark", "series": "other"}), on=["benchmark", "basis"])
+        .join(other_names, on=["benchmark", "basis"])
         .sort("symbol", "benchmark", "basis")
     )
-    pair, own, other = _common_rows(every, listed)
+    pair, own, other = _common_rows(every, others, listed)
     return (
         listed.select("symbol", "benchmark", "basis")[pair]
         .with_columns(every.select("session_date", "session_no", "level")[own].get_columns())
-        .with_columns(benchmark_level=every["level"][other], group=pl.Series(pair).rle_id())
+        .with_columns(benchmark_level=others["level"][other], group=pl.Series(pair).rle_id())
     )
 
 
-def _common_rows(every: pl.DataFrame, listed: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of the pair in `listed`, and rows in `every` of both legs, for each session that both have.
+def _common_rows(
+    every: pl.DataFrame, others: pl.DataFrame, listed: pl.DataFrame
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of the pair in `listed`, and rows in `every` and `others` of its legs, for each session that both have.
 
-    Rows are sorted by series and session, so a search finds those of the benchmark; a join takes five times as long.
+    A table of the benchmark's rows by session finds them; a join takes ten times as long.
     """
-    series, session = every[GROUP].to_numpy().astype(np.int64), every["session_no"].to_numpy()
-    place = series << 32 | session
-    first = np.append(np.flatnonzero(np.diff(series, prepend=-1)), every.height)
-    rows = [np.arange(first[own], first[own + 1]) for own in listed["series"]]
-    pair = np.repeat(np.arange(listed.height), [len(one) for one in rows])
-    own = np.concatenate([*rows, np.empty(0, np.int64)])
-    wanted = listed["other"].to_numpy().astype(np.int64)[pair] << 32 | session[own]
-    other = np.searchsorted(place, wanted)
-    is_common = np.append(place, -1)[other] == wanted
-    return pair[is_common], own[is_common], other[is_common]
+    session, number = every["session_no"].to_numpy(), others["session_no"].to_numpy()
+    start, other_start = (starts(bars[GROUP].to_numpy().astype(np.int64)) for bars in (every, others))
+    parts = [(np.empty(0, np.int64),) * 3]
+    for pair, (series, other) in enumerate(zip(listed["series"], listed["other"], strict=True)):
+        own = np.arange(start[series], start[series + 1])
+        found = _rows_by_session(number[other_start[other] : other_start[other + 1]])
+        row = found.take(session[own], mode="clip")
+        common = np.flatnonzero(row >= 0)
+        parts.append((np.full(len(common), pair), own[common], other_start[other] + row[common]))
+    pairs, rows, other_rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return pairs, rows, other_rows
+
+
+def _rows_by_session(session: np.ndarray) -> np.ndarray:
+    """Row of each session number from 0 to one after the last, -1 where it is none of these."""
+    rows = np.full(session.max(initial=-1) + 2, -1)
+    rows[session] = np.arange(len(session))
+    return rows

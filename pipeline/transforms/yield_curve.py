@@ -21,8 +21,10 @@ def curve_observations(macro_releases: pl.DataFrame, curves: Iterable[Curve]) ->
     Values are those first published, so that a later correction changes no state that was known before it. For the
     same reason an observation that became public after a later one is left out.
     """
+    curves = list(curves)
+    needed = {one for curve in curves for one in (curve.spread, curve.long_yield)}
     first = (
-        macro_releases.filter(pl.col("value").is_not_null())
+        macro_releases.filter(pl.col("series_id").is_in(needed), pl.col("value").is_not_null())
         .sort("series_id", "observed_on", "seq")
         .unique(["series_id", "observed_on"], keep="first", maintain_order=True)
     )

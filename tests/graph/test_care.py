@@ -148,7 +148,7 @@ def test_an_alert_that_comes_while_old_ones_go_stays(tmp_path: Path, monkeypatch
     (tmp_path / "alerts.log").write_text("2024-01-01T00:00:00Z the build failed\n")
     instant = dt.datetime(2024, 4, 1, tzinfo=dt.UTC)
     # builds go after all was read, and before the log
-    monkeypatch.setattr(retention, "remove_build", lambda build: alert(settings, "so did this", now=instant))
+    monkeypatch.setattr(retention, "remove_build", lambda build, tables: alert(settings, "so did this", now=instant))
     assert [one.kind for one in prune(settings, now=instant)] == ["build", "alerts"]
     assert (tmp_path / "alerts.log").read_text() == "2024-04-01T00:00:00Z so did this\n"
 

@@ -63,10 +63,10 @@ def test_all_published_files_are_held_against_their_contracts(
 ) -> None:
     found = evaluation(instance, "published.rotation", "contracts")
     assert found.passed and shown(found) == {"tables": len(CONTRACTS)}
-    broken = tmp_path / "build"
+    broken = tmp_path / "builds" / "broken"
     shutil.copytree((home / "files" / "current").resolve(), broken, ignore=shutil.ignore_patterns("*.duckdb"))
     shutil.copyfile(broken / "derived" / "trend.parquet", broken / "derived" / "breadth.parquet")
-    told = checks.contracts(broken).odd
+    told = checks.contracts(Warehouse(tmp_path), broken).odd
     assert set(told["id"]) == {"derived.breadth"} and "universe: None" in told["reason"].to_list()
 
 
@@ -145,25 +145,25 @@ def bars(*rows: tuple[str, dt.date]) -> pl.DataFrame:
 )
 def test_a_bar_is_due_once_it_is_final(now: str, behind: list[str], tmp_path: Path) -> None:
     check = of("freshness", "core.prices", Settings(tmp_path), dt.datetime.fromisoformat(now + "+00:00"))
-    found = check.judge(Warehouse(tmp_path), bars(("OLD", WEDNESDAY), ("NEW", THURSDAY)))
+    found = check.judge(Warehouse(tmp_path), bars(("OLD", WEDNESDAY), ("NEW", THURSDAY)).lazy())
     assert found.odd["id"].to_list() == behind
 
 
 @pytest.mark.parametrize("day", ["2026-11-21", "2026-11-22", "2026-11-23"])
 def test_nothing_is_due_on_weekends_and_until_monday_night(day: str, tmp_path: Path) -> None:
     check = of("freshness", "core.prices", Settings(tmp_path), dt.datetime.fromisoformat(f"{day}T23:00+00:00"))
-    assert check.judge(Warehouse(tmp_path), bars(("A", dt.date(2026, 11, 20)))).odd.is_empty()
+    assert check.judge(Warehouse(tmp_path), bars(("A", dt.date(2026, 11, 20))).lazy()).odd.is_empty()
 
 
 def test_nothing_is_due_on_a_holiday(tmp_path: Path) -> None:
     thanksgiving = dt.datetime(2026, 11, 27, 3, tzinfo=dt.UTC)  # 22:00 in New York on the 26th
     check = of("freshness", "core.prices", Settings(tmp_path), thanksgiving)
-    assert check.judge(Warehouse(tmp_path), bars(("A", dt.date(2026, 11, 25)))).odd.is_empty()
+    assert check.judge(Warehouse(tmp_path), bars(("A", dt.date(2026, 11, 25))).lazy()).odd.is_empty()
 
 
 def test_the_clock_of_a_replay_is_its_own_instant(tmp_path: Path) -> None:
     settings = Settings(tmp_path, as_of=dt.datetime(2026, 11, 19, 1, tzinfo=dt.UTC))
-    found = of("freshness", "core.prices", settings).judge(Warehouse(tmp_path), bars(("A", WEDNESDAY)))
+    found = of("freshness", "core.prices", settings).judge(Warehouse(tmp_path), bars(("A", WEDNESDAY)).lazy())
     assert found.odd.is_empty() and found.figures["due"] == "2026-11-18"
 
 
@@ -182,12 +182,12 @@ def test_values_changed_since_the_published_build_are_told(tmp_path: Path) -> No
     check = of("upstream_edits", "core.capture_edits", Settings(tmp_path))
 
     now = edits(("prices", "IWM", 1), ("macro", "UNRATE", 1), ("macro", "UNRATE", 2))
-    expected = check.judge(Warehouse(tmp_path), now)
+    expected = check.judge(Warehouse(tmp_path), now.lazy())
     assert expected.odd.is_empty()  # unemployment is revised as a rule
     assert expected.figures == {"changed_values": 2, "changed": ["UNRATE: revised, values: 2"]}
-    odd = check.judge(Warehouse(tmp_path), pl.concat([now, edits(("prices", "SPY", 3))]))
+    odd = check.judge(Warehouse(tmp_path), pl.concat([now, edits(("prices", "SPY", 3))]).lazy())
     assert odd.odd.rows() == [("SPY", "old values changed (revised): 1")]
-    assert check.judge(Warehouse(tmp_path, as_of="2026-11-18"), now).figures["changed_values"] == 0
+    assert check.judge(Warehouse(tmp_path, as_of="2026-11-18"), now.lazy()).figures["changed_values"] == 0
 
 
 @pytest.fixture
@@ -208,18 +208,18 @@ def test_a_file_is_as_its_contract_says_or_the_check_says_how_not(status: tuple[
     warehouse, frame = status
 
     def odd(rows: int = 2) -> list[str]:
-        return checks.contract(warehouse.path("core.fund_facts"), core.FundFacts, rows).odd["id"].to_list()
+        return checks.contract(warehouse.files("core.fund_facts"), core.FundFacts, rows).odd["id"].to_list()
 
     assert odd() == []
     assert odd(rows=3) == ["2 rows in the file, 3 computed"]
-    path = warehouse.path("core.fund_facts")
+    [path] = warehouse.files("core.fund_facts")
     frame.with_columns(pl.col("trailing_pe").cast(pl.Float32), extra=1).drop("yield_pct").write_parquet(path)
     assert odd() == ["trailing_pe: Float32", "yield_pct: None", "extra: Int32"]
 
 
 def test_rows_left_out_make_the_contract_yellow(status: tuple[Warehouse, pl.DataFrame]) -> None:
     left_out = pl.DataFrame({"id": ["A 2026-11-18"], "reason": ["close: -1"]})
-    finding = checks.contract(status[0].path("core.fund_facts"), core.FundFacts, 2, left_out)
+    finding = checks.contract(status[0].files("core.fund_facts"), core.FundFacts, 2, left_out)
     told = checks.result(Settings(Path("x")), "core.fund_facts", "contract", finding)
     assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert {name: one.value for name, one in told.metadata.items()} == {

@@ -20,7 +20,7 @@ from pipeline.transforms.fomc_odds import fomc_odds
 from pipeline.transforms.futures import fed_funds_futures, fomc_meetings
 from pipeline.transforms.macro import macro_releases
 from pipeline.transforms.policy_rate import first_cuts, target_decisions, with_announcements
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "market-data"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the real files are not in {FOLDER}")

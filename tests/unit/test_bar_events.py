@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.bar_events import BarEvents
 from pipeline.transforms.bar_events import bar_events
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 GAPS = ["is_gap_up", "is_gap_down", "is_partial_gap_up", "is_partial_gap_down"]
 DAYS = ["is_outside_day", "is_negative_outside_day", "is_positive_outside_day", "is_inside_day"]

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from pipeline.config import Universe
 from pipeline.contracts.derived.breadth import Breadth
 from pipeline.transforms.breadth import breadth
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 Closes = list[float | None]
 Market = dict[str, Closes]

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from pipeline.captures import new_rows
 from pipeline.contracts import core, raw
 from pipeline.transforms.captures import adjusted_copies, on_newest_split_basis, price_edits
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, 12, tzinfo=dt.UTC) for month in (1, 2, 3))
 DAY = dt.date(2024, 1, 1)

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.drawdowns import Drawdowns
 from pipeline.transforms.drawdowns import drawdowns
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 Closes = list[float | None]
 DATES = ["peak_date", "trough_date", "confirmed_bear_on", "left_bear_territory_on", "new_bull_on", "recovered_on"]

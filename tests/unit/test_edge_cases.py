@@ -24,7 +24,7 @@ from pipeline.contracts.derived.curve import YieldCurveInversions, YieldCurveSta
 from pipeline.defs import derived
 from pipeline.transforms.prices import prices as core_prices
 from pipeline.transforms.yield_curve import yield_curve_inversions, yield_curve_status
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 PAIRS = [("A", "B")]
 UNIVERSES = [Universe(universe="both", version=dt.date(2026, 11, 21), symbols=("A", "B"))]

@@ -13,7 +13,7 @@ from pipeline.config import EventStudy, Recession
 from pipeline.contracts.derived.studies import EventStudies
 from pipeline.transforms import event_studies as module
 from pipeline.transforms.event_studies import EVENT, event_studies
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 A = EventStudy(symbol="A")
 A_B = EventStudy(symbol="A", benchmark="B")

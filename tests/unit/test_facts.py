@@ -7,7 +7,7 @@ from builders import fact_captures
 
 from pipeline.contracts.core import FundFacts
 from pipeline.transforms.facts import fund_facts
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 NOON = dt.datetime(2024, 7, 16, 16, tzinfo=dt.UTC)
 EVENING = dt.datetime(2024, 7, 17, 1, tzinfo=dt.UTC)  # 21:00 New York, still the 16th

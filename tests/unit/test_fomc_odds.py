@@ -14,7 +14,7 @@ from policy_builders import NEW_YORK, at, day, meetings, rates, settlements
 
 from pipeline.contracts.derived.policy import FomcOdds
 from pipeline.transforms.fomc_odds import fomc_odds
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 SERIES = rates(effective_fed_funds="EFFR", target_upper="UPPER")
 

@@ -11,7 +11,7 @@ from pipeline.config import Fomc
 from pipeline.contracts.core import FedFundsFutures, FomcMeetings
 from pipeline.contracts.raw import FomcCapture, FuturesCapture
 from pipeline.transforms.futures import fed_funds_futures, fomc_meetings
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 FIRST, SECOND = at("2026-01-02 12:00"), at("2026-02-02 12:00")
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pipeline.claims.articles import load_articles
-from pipeline.claims.knowledge import TABLES
+from pipeline.claims.knowledge import TABLES, Knowledge
 from pipeline.claims.ledger import judged
 from pipeline.claims.measures import load_measures
 from pipeline.claims.results import ArticleResult, ClaimResult, ReadingResult
@@ -157,7 +157,12 @@ def judge(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> Judge:
     """Judge an article of these claims, with these measures beside the usual ones."""
 
     def _judge(
-        claims: str, *, published_at: str = IN_SESSION, head: str = "", measures: Mapping[str, str] | None = None
+        claims: str,
+        *,
+        published_at: str = IN_SESSION,
+        head: str = "",
+        measures: Mapping[str, str] | None = None,
+        beside: Iterable[duckdb.DuckDBPyConnection] = (),
     ) -> ArticleResult:
         for name, text in {**MEASURES, **(measures or {})}.items():
             (tmp_path / f"{name}.sql").write_text(text, encoding="utf-8")
@@ -167,7 +172,7 @@ def judge(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> Judge:
         assert faults == []
         articles, faults = load_articles([tmp_path], known)
         assert faults == []
-        [result] = judged(articles, con)
+        [result] = judged(articles, con, *beside)
         return result
 
     return _judge
@@ -538,6 +543,32 @@ def test_a_made_up_article_is_judged_on_made_up_prices(judge: Judge, con: duckdb
 def test_nothing_of_a_real_article_is_judged_on_made_up_prices(read: Read, con: duckdb.DuckDBPyConnection) -> None:
     con.execute("update core.instruments set is_synthetic = true")
     assert read("measure: twice, parameters: {number: 3}", expect="{value: 6, tolerance: 0}").verdict == NONE
+
+
+# Several connections
+
+
+def test_claims_measured_at_a_time_keep_their_order_and_their_values(
+    judge: Judge, con: duckdb.DuckDBPyConnection
+) -> None:
+    asked = "kind: number, measure: twice, expect: {more_than: 0}, parameters"
+    claims = "".join(f"  - {{id: n{n}, claim: C., {asked}: {{number: {n}}}}}\n" for n in range(1, 31))
+    with con.cursor() as second, con.cursor() as third:
+        results = judge(claims, beside=[second, third]).results
+    assert [(one.claim_id, one.claim_no, one.measured_value) for one in results] == [
+        (f"n{n}", n, 2.0 * n) for n in range(1, 31)
+    ]
+
+
+def test_a_connection_is_lent_to_one_at_a_time(con: duckdb.DuckDBPyConnection) -> None:
+    with con.cursor() as other:
+        knowledge = Knowledge(con, other)
+        with knowledge.connection() as a, knowledge.connection() as b:
+            assert {id(a), id(b)} == {id(con), id(other)}
+        with pytest.raises(duckdb.Error), knowledge.connection() as lent:  # and comes back from one that fails
+            lent.execute("select nothing")
+        with knowledge.connection() as a, knowledge.connection() as b:
+            assert a is not b
 
 
 # What is published

@@ -16,7 +16,7 @@ from pipeline.config import ReleaseRule, Series
 from pipeline.contracts.core import MacroLatest, MacroReleases
 from pipeline.transforms.macro import available_at, macro_latest, macro_releases
 from pipeline.transforms.rejects import macro_edits
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 NEW_YORK = ZoneInfo("America/New_York")
 CONFIG = config.load()

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from pipeline.config import Instrument, Split
 from pipeline.contracts import core
 from pipeline.transforms.prices import prices
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 JANUARY, FEBRUARY, MARCH = (dt.datetime(2026, month, 1, tzinfo=dt.UTC) for month in (1, 2, 3))
 SILENT = {"dividend": None, "split_ratio": None}  # a copy without these columns

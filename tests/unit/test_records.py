@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.contracts.derived.moves import Records
 from pipeline.transforms.records import records
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 WINDOWS = {"ret_1d": 1, "ret_5d": 5, "ret_6d": 6, "ret_10d": 10, "ret_21d": 21, "close": 1}
 WINDOWS |= {

@@ -10,7 +10,7 @@ from pipeline import config
 from pipeline.contracts import core, raw
 from pipeline.transforms.prices import prices
 from pipeline.transforms.rejects import rejects, split_by_contract
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 SERIES = [config.load().by_series_id["UNRATE"]]
 NOTHING = macro_captures("UNRATE", [])

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.strength import RelativeStrength
 from pipeline.transforms.relative_strength import relative_strength
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 A_B = [("A", "B")]
 Closes = list[float | None]

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.strength import Returns
 from pipeline.transforms.returns import returns
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 WINDOWS = (1, 5, 6, 10, 21, 63, 126, 252)
 

@@ -14,7 +14,7 @@ from pipeline import calendar
 from pipeline.contracts.derived.studies import Seasonality, SeasonalityYears
 from pipeline.transforms import bootstrap
 from pipeline.transforms.seasonality import seasonal_windows, seasonality, seasonality_years
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 A_B = [("A", "B")]
 SEED_OF_JANUARY = 0x4004F11F29492C5B  # printf 'A||price|month|01' | sha256sum

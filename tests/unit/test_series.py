@@ -10,7 +10,7 @@ from pipeline import config
 from pipeline.contracts import core, raw
 from pipeline.transforms.macro import macro_latest
 from pipeline.transforms.reference import contradictions, series, withdrawn
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 CONFIG = config.load()
 UTC = pl.Datetime("us", "UTC")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.captures import new_rows
 from pipeline.contracts import core, raw
 from pipeline.transforms.answers import newest, source_status
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 MONDAY = dt.date(2024, 7, 15)
 BARS = price_captures("IWM", {MONDAY: 216.0})

@@ -359,6 +359,17 @@ def test_a_test_counts_the_rows_that_break_it(tmp_path: Path, connection, expres
     )
 
 
+@pytest.mark.parametrize("apart", [[], ["count(*) > 100"]], ids=["rows", "rows and an aggregate"])
+def test_tests_count_side_by_side_what_they_count_alone(tmp_path: Path, connection, apart: list[str]) -> None:
+    expressions = [one for one in VIOLATED if one in apart or "count(" not in one]
+    tests = tuple(f"warn: {expression}" for expression in expressions)
+    found = model(tmp_path, "select a, b, ok from core.t", "a | A.", "b | B.", "ok | Ok.", tests=tests)
+    violations = sql_models.violations(found, connection, FRAME)
+    assert {v.test.expression: v.rows for v in violations} == {
+        one: VIOLATED[one] for one in expressions if VIOLATED[one]
+    }
+
+
 def test_violations_keep_the_order_of_the_header_and_leave_nothing_behind(tmp_path: Path, connection) -> None:
     tests = ("warn: a > 1", "fail: a > 0", "fail: unique(a)")
     found = model(tmp_path, "select a, b, ok from core.t", "a | A.", "b | B.", "ok | Ok.", tests=tests)
@@ -384,6 +395,13 @@ def test_a_test_that_says_neither_yes_nor_no_is_an_error(tmp_path: Path, connect
         tmp_path, "select a, b, ok from core.t", "a | A.", "b | B.", "ok | Ok.", tests=(f"fail: {expression}",)
     )
     with pytest.raises(FileError, match=message):
+        sql_models.violations(found, connection, FRAME)
+
+
+def test_of_several_tests_the_one_at_fault_is_named(tmp_path: Path, connection) -> None:
+    tests = ("fail: unique(a)", "warn: a > 0", "fail: a", "warn: ok")
+    found = model(tmp_path, "select a, b, ok from core.t", "a | A.", "b | B.", "ok | Ok.", tests=tests)
+    with pytest.raises(FileError, match=r"closes\.sql:8: 'a' gives bigint, not true or false"):
         sql_models.violations(found, connection, FRAME)
 
 

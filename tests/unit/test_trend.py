@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.contracts.derived.trend import Trend
 from pipeline.transforms.trend import trend
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 LEVELS = ["sma_50", "sma_200", "ema_21", "bollinger_upper", "bollinger_lower", "atr_14"]
 PHASES = ["phase_raw", "phase", "days_in_phase", "is_phase_confirmed"]

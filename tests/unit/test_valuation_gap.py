@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.config import ValuationPair
 from pipeline.contracts.derived.valuation import ValuationGap
 from pipeline.transforms.valuation_gap import valuation_gap
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 PAIR = ValuationPair(growth="G", value="V")
 Closes = list[float | None]

@@ -77,7 +77,7 @@ def test_a_value_that_goes_back_is_a_change_too(tmp_path: Path) -> None:
 def test_captures_are_never_rewritten(tmp_path: Path) -> None:
     warehouse = Warehouse(tmp_path)
     warehouse.append("price_captures", captured({MONDAY: 216.0}), run_at=FIRST_RUN)
-    [first] = warehouse.capture_files("price_captures")
+    [first] = map(Path, warehouse.capture_files("price_captures"))
     before = (first.read_bytes(), first.stat().st_mtime_ns, first.stat().st_ino)
     warehouse.append("price_captures", captured({MONDAY: 217.0, TUESDAY: 224.0}, at=SECOND_RUN), run_at=SECOND_RUN)
     assert len(warehouse.capture_files("price_captures")) == 2
@@ -115,7 +115,7 @@ def test_a_full_disk_during_an_append_loses_no_capture(tmp_path: Path, monkeypat
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pipeline.warehouse.sync", full)
+    monkeypatch.setattr("pipeline.storage.sync", full)
     with pytest.raises(OSError, match="No space left"):
         warehouse.append("price_captures", captured({TUESDAY: 224.0}, at=SECOND_RUN), run_at=SECOND_RUN)
     warehouse.start()

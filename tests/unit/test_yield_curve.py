@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.config import Curve
 from pipeline.contracts.derived.curve import YieldCurveInversions, YieldCurveStatus
 from pipeline.transforms.yield_curve import yield_curve_inversions, yield_curve_status
-from pipeline.warehouse import checked
+from pipeline.writing import checked
 
 CURVE = Curve(curve="10y2y", spread="SPREAD", long_yield="LONG")
 BILLS = Curve(curve="10y3m", spread="SPREAD", long_yield="LONG", has_recession_probability=True)

@@ -116,30 +116,32 @@ def first_prints(values: pl.DataFrame, series: Series) -> pl.DataFrame:
     firsts = values.filter(pl.col("seq") == 1)
     if not series.is_revised:
         return firsts
-    received, released = pl.col("captured_at"), available_at(series)
+    received, released = pl.col("captured_at"), pl.col("released_at")
     local = received.dt.convert_time_zone(NEW_YORK.key)
     is_month = (local.dt.time() == END_OF_MONTH) & (local.dt.date() == local.dt.date().dt.month_end())
     is_newest = pl.col("observed_on") == pl.col("observed_on").max().over("available_at")
     late = pl.col("available_at") - released
     is_dated = pl.col("availability") == "vintage"
-    in_time = firsts.filter(
+    # computed once: the rule is by far the longest of these expressions
+    in_time = firsts.with_columns(released_at=available_at(series)).filter(
         pl.when(is_dated)
         .then((late <= pl.duration(days=0)) | (is_newest & (late <= LATE)))
         .when(is_month)
         .then(new_york_day(received).dt.month_start() <= new_york_day(released).dt.month_start())
         .otherwise(received - released <= LATE)
     )
-    return in_time.filter(is_dated | (received < _next_release(in_time, series)))
+    return in_time.filter(is_dated | (received < _next_release(in_time, series))).drop("released_at")
 
 
 def _next_release(rows: pl.DataFrame, series: Series) -> pl.Series:
     """Of each row the first instant after its own release at which the rule makes a later observation public.
 
-    By the rule alone: data cut before the next release do not hold it. A late report may hold several observations.
+    Its own is `released_at`. By the rule alone: data cut before the next release do not hold it. A late report may hold
+    several observations.
     """
     unit = INTERVAL.get(series.frequency, "1d")[1:]
     observed = pl.col("observed_on")
-    after = rows.select("observed_on", row=pl.int_range(pl.len()), own=available_at(series)).with_columns(
+    after = rows.select("observed_on", row=pl.int_range(pl.len()), own="released_at").with_columns(
         observed_on=pl.date_ranges(
             observed.dt.offset_by(f"1{unit}"), observed.dt.offset_by(f"{NEXT_STEPS}{unit}"), f"1{unit}"
         )
@@ -161,8 +163,6 @@ def _wide(rows: pl.DataFrame, found: pl.DataFrame, count: int) -> pl.DataFrame:
     found = found.sort("row", "back")
     shape = (rows.height, count)
     names = {"x": "value", "at": "at"}
-    arrays = rows.with_columns(found[name].reshape(shape).alias(f"all_{short}") for short, name in names.items())
-    return arrays.select(
-        *rows.columns,
-        *(pl.col(f"all_{short}").arr.get(back).alias(f"{short}{back}") for short in names for back in range(count)),
-    )
+    arrays = rows.with_columns(found[name].reshape(shape).alias(short) for short, name in names.items())
+    structs = (pl.col(short).arr.to_struct([f"{short}{back}" for back in range(count)]) for short in names)
+    return arrays.with_columns(structs).unnest(*names)
