@@ -5,12 +5,13 @@ OLD_DUCKDB := 1.4.5 1.5.6
 WORKERS := PYTEST_XDIST_AUTO_NUM_WORKERS=$$(($$(getconf _NPROCESSORS_ONLN) + 1))  # much of a build is waiting for the disk
 JAVASCRIPT := $(if $(shell command -v npm),tests/readers/js/node_modules/.package-lock.json)
 
-.PHONY: help run test soak check ui lock clean
+.PHONY: help run test soak bench check ui lock clean
 
 help:
 	@echo "make run    set up and build the synthetic sample warehouse (no network data, no keys)"
 	@echo "make test   set up and run all tests"
 	@echo "make soak   the long comparisons: no look-ahead on fifty days and all real symbols"
+	@echo "make bench  what is fast and what is slow, beside other programs: build/benchmarks.md"
 	@echo "make check  the fast inner loop: lint, types, unit and SQL tests"
 	@echo "make ui     the Dagster UI on http://127.0.0.1:3000"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
@@ -45,6 +46,9 @@ test: .venv/installed .venv/readers $(JAVASCRIPT)
 
 soak: .venv/installed
 	$(BIN)/python -m pytest -m soak --capture=no
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 RETRIES = 5  # of a shard whose worker died
 ANSWER_SECONDS = 10
 END_SECONDS = 60
-# tasks run side by side, so each gets one thread; set before polars is imported there
-TASK = {"num_cpus": 1, "max_retries": RETRIES, "runtime_env": {"env_vars": {"POLARS_MAX_THREADS": "1"}}}
+# tasks run side by side, so each gets one thread; a task's environment stands before polars is imported there
+ONE_THREAD = {"env_vars": {"POLARS_MAX_THREADS": "1"}}
 
 
 class Engine(Protocol):
@@ -79,38 +79,53 @@ class Ray:
 
         Raises:
             RotationError: the cluster did not carry a task through.
-            Exception: what the work raised there; the context has Ray's account of it.
+            Exception: what the work raised there; its context is Ray's account of it.
         """
-        errors = self._ray.exceptions
-        task: Any = self._ray.remote(**TASK)(_call)
+        task: Any = self._ray.remote(num_cpus=1, max_retries=RETRIES, runtime_env=ONE_THREAD)(_call)
         function = self._ray.put(work)
-        running = [task.remote(function, item, shared) for item in items]
-        try:
-            with self._ended(running):
-                return self._ray.get(running)
-        except errors.RayTaskError as error:
-            raise error.cause  # noqa: B904 - it is the error itself; Ray's account stays beside it as its context
-        except errors.RayError as error:
-            raise RotationError(
-                f"Ray gave a shard up ({type(error).__name__}: {_line(error)}); where its workers ran out of memory, "
-                "set ROTATION_BARS_PER_SHARD lower"
-            ) from error
+        results: dict[int, Result] = {}
+        running: dict[Any, int] = {}
+        with self._plain_errors(running):
+            for number, item in enumerate(items):
+                while len(running) >= self._places():
+                    self._collect(running, results)
+                running[task.remote(function, item, shared)] = number
+            while running:
+                self._collect(running, results)
+        return [results[number] for number in sorted(results)]
 
     def close(self) -> None:
         """Disconnect; a cluster that was started here ends."""
         if self._is_own:
             self._ray.shutdown()
 
+    def _places(self) -> int:
+        """How many tasks to have under way: each core's, and its next. A cluster may grow meanwhile."""
+        return 2 * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def _collect(self, running: dict[Any, int], results: dict[int, Any]) -> None:
+        """Wait for a task to end, and take its result."""
+        (done,), _ = self._ray.wait(list(running), num_returns=1)
+        results[running.pop(done)] = self._ray.get(done)
+
     @contextlib.contextmanager
-    def _ended(self, tasks: list) -> Iterator[None]:
-        """Leave no task behind an error or Ctrl-C: it would go on writing."""
+    def _plain_errors(self, running: dict[Any, int]) -> Iterator[None]:
+        """Raise what the work raised, once the tasks under way have ended: they would go on writing.
+
+        They are not cancelled: Ray 2.60 aborts the process where a task ends just then.
+        """
+        errors = self._ray.exceptions
         try:
             yield
-        except BaseException:
-            for task in tasks:
-                self._ray.cancel(task)
-            self._ray.wait(tasks, num_returns=len(tasks), timeout=END_SECONDS)
-            raise
+        except errors.RayError as error:
+            if running:
+                self._ray.wait(list(running), num_returns=len(running), timeout=END_SECONDS)
+            if isinstance(error, errors.RayTaskError):
+                raise error.cause  # noqa: B904 - it is the error itself; Ray's account stays its context
+            raise RotationError(
+                f"Ray gave a shard up ({type(error).__name__}: {_line(error)}); where its workers ran out of memory, "
+                "set ROTATION_BARS_PER_SHARD lower"
+            ) from error
 
 
 def _connect(ray: ModuleType) -> None:

@@ -1,16 +1,15 @@
 """Turn an unpublished build into the published one: the DuckDB catalogue, build.json, then one swap."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import importlib.metadata
 import json
 import resource
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ import duckdb
 import polars as pl
 
 from pipeline import sql_models
+from pipeline.catalogue import Catalogue, quoted
 from pipeline.descriptions import MADE_UP, Described, descriptions
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
 from pipeline.settings import Settings
-from pipeline.storage import as_relation, content
+from pipeline.storage import content
 from pipeline.tables import META, RAW, SCHEMA_VERSION
 from pipeline.transforms.indicators.formulas import INDICATORS, Indicator
 from pipeline.warehouse import Warehouse
@@ -37,8 +37,6 @@ KINDS = {
     "TIMESTAMP WITH TIME ZONE": "UTC instant",
     "BIGINT": "number",
 }
-STORAGE_VERSION = "v1.4.0"  # files in the storage format of DuckDB 2 do not open in 1.x clients
-MEMORY_LIMIT = "1GB"
 
 
 def publish(
@@ -150,32 +148,15 @@ def _captures(warehouse: Warehouse) -> dict[str, str]:
 
 
 def _write_catalogue(warehouse: Warehouse, tables: Mapping[str, Described], build: Mapping[str, Any]) -> None:
-    """Write rotation.duckdb: every table with comments, and the meta schema. Tables, not views over Parquet."""
-    path = warehouse.next / CATALOGUE
-    path.unlink(missing_ok=True)
-    with duckdb.connect() as con:
-        con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-        con.execute(f"set temp_directory = {quoted(str(warehouse.next / 'spill'))}")
-        con.execute("set threads = 1")  # a table then costs a sixth less and comes out a twentieth smaller
-        con.execute(f"attach {quoted(str(path))} as rotation (storage_version {quoted(STORAGE_VERSION)})")
-        con.execute("use rotation")
-        for schema in ("core", "derived", "marts", "meta"):
-            con.execute(f"create schema {schema}")
-        # two at a time, the largest first
-        names = sorted(tables, key=lambda name: -build["tables"][name]["bytes"])
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(lambda name: _load(con.cursor(), name, warehouse.files(name)), names))
+    """Finish rotation.duckdb: every table with comments, and the meta schema."""
+    largest_first = sorted(tables, key=lambda name: -build["tables"][name]["bytes"])
+    with contextlib.closing(warehouse.catalogue or Catalogue(warehouse.next / CATALOGUE)) as catalogue:
+        con = catalogue.finished({name: warehouse.files(name) for name in largest_first})
         con.execute("begin")  # hundreds of comments, one commit
         for table in tables.values():
             _comment(con, table, synthetic=bool(build["is_synthetic"]))
         _write_meta(con, tables, build, warehouse.builds())
         con.execute("commit")
-    shutil.rmtree(warehouse.next / "spill", ignore_errors=True)
-
-
-def _load(con: duckdb.DuckDBPyConnection, name: str, files: Sequence[str]) -> None:
-    con.execute("use rotation")
-    con.execute(f"create table {name} as select * from {as_relation(con, name, files)}")
 
 
 def _comment(con: duckdb.DuckDBPyConnection, table: Described, *, synthetic: bool) -> None:
@@ -342,8 +323,3 @@ def _hash_files(files: Iterable[Path | str]) -> str:
     for file in files:
         total.update(hashlib.sha256(content(str(file))).digest())
     return total.hexdigest()
-
-
-def quoted(text: str) -> str:
-    """Return an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"

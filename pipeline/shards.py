@@ -175,7 +175,8 @@ class CaptureWork:
 
 def captures_of(files: Iterable[str], symbols: Range) -> pl.DataFrame:
     """All price captures of a range of symbols, in the order in which they were received."""
-    return scan_captures("price_captures", files).filter(pl.col("symbol").is_between(*map(pl.lit, symbols))).collect()
+    first, last = map(pl.lit, symbols)
+    return scan_captures("price_captures", files).filter(pl.col("symbol").is_between(first, last)).collect()
 
 
 def scan_captures(table: str, files: Iterable[str]) -> pl.LazyFrame:

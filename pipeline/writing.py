@@ -9,7 +9,7 @@ from typing import NamedTuple
 import dataframely as dy
 import polars as pl
 
-from pipeline.contracts.columns import Table, rounded
+from pipeline.contracts.columns import Table, rounded, validated
 from pipeline.errors import RotationError
 from pipeline.storage import size, write_parquet
 from pipeline.tables import CONTRACTS
@@ -92,7 +92,7 @@ def checked(name: str, frame: pl.DataFrame, contract: type[Table]) -> pl.DataFra
     columns = contract.columns()
     try:
         frame = frame.select(pl.col(column).cast(columns[column].dtype) for column in columns)
-        return contract.validate(rounded(frame, contract))
+        return validated(rounded(frame, contract), contract)
     except (dy.exc.ValidationError, pl.exceptions.PolarsError) as error:
         reason = " ".join(str(error).split())
         raise RotationError(f"{name} breaks its contract, so nothing is published: {reason[:300]}") from error

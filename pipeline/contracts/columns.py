@@ -200,6 +200,7 @@ def keeps(frame: pl.DataFrame, contract: type[dy.Schema]) -> bool:
     """
     if frame.schema != contract.create_empty().schema:
         return False
+    # private, but the only list of all rules: one of our own might miss what is added to dataframely's
     rules = {name: rule.expr for name, rule in contract._validation_rules(with_cast=False).items()}
     keys = [rules.pop(name).meta.root_names() for name in KEY_RULES if name in rules]
     kept = frame.select(rule.all().alias(name) for name, rule in rules.items())
@@ -211,8 +212,8 @@ def _rises(frame: pl.DataFrame, key: list[str]) -> bool:
 
     A part has the same texts, and whatever stands between them in the key.
     """
-    texts = [place for place, name in enumerate(key) if frame.schema[name] == pl.String]
-    part, order = key[: texts[-1] + 1 if texts else 0], key[texts[-1] + 1 if texts else 0 :]
+    cut = max((place + 1 for place, name in enumerate(key) if frame.schema[name] == pl.String), default=0)
+    part, order = key[:cut], key[cut:]
     begins = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in part))
     rises = pl.lit(False)
     for name in reversed(order):

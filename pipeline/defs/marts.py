@@ -11,6 +11,7 @@ import dagster as dg
 import duckdb
 import polars as pl
 
+from pipeline.catalogue import MEMORY_LIMIT
 from pipeline.config import Config
 from pipeline.defs import checks
 from pipeline.defs.charts import Chart, charts
@@ -18,7 +19,6 @@ from pipeline.defs.schemas import identity, lineage_metadata, model_metadata
 from pipeline.defs.warehouse import preview
 from pipeline.errors import RotationError
 from pipeline.model_types import model_types
-from pipeline.publish import MEMORY_LIMIT
 from pipeline.settings import Settings
 from pipeline.sql_models import Model, Violation, run, violations
 from pipeline.storage import as_relation

@@ -49,11 +49,6 @@ def divided(numerator: pl.Expr, denominator: pl.Expr, *, tiny: pl.Expr | float =
     return pl.when(denominator.abs() > tiny).then(numerator / denominator)
 
 
-def deviation(x: pl.Expr, n: int) -> pl.Expr:
-    """(x less its mean over n rows) in population SDs, NULL where the SD is zero."""
-    return in_deviations(x, x.rolling_mean(n), x.rolling_std(n, ddof=0))
-
-
 def in_deviations(x: pl.Expr, mean: pl.Expr, sd: pl.Expr) -> pl.Expr:
     """(x less a rolling mean) in rolling SDs, NULL where the SD is zero.
 

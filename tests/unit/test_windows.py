@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from pipeline.transforms.windows import (
     change,
-    deviation,
     divided,
     expanding_percentile,
     guarded,
+    in_deviations,
     levels,
     pair_levels,
 )
@@ -54,17 +54,12 @@ def test_a_zero_denominator_gives_no_value():
     assert frame.select(divided(pl.col("a"), pl.col("b"))).to_series().to_list() == [None, None, None, 1.5]
 
 
-def test_deviation_is_in_population_sds():
-    # of 1, 2, 3, 4 the mean is 2.5 and the population variance (2.25 + .25 + .25 + 2.25) / 4 = 1.25
-    frame = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]})
-    assert frame.select(deviation(pl.col("x"), 4)).to_series().to_list()[3] == pytest.approx(1.5 / math.sqrt(1.25))
-
-
 @pytest.mark.parametrize("constant", [0.1, 7.3, 1234.567])
 def test_a_constant_stretch_has_no_deviation_even_after_wild_values(constant: float):
     wild = [abs(100 + 90 * math.sin(i * i)) for i in range(100)]
-    x = pl.DataFrame({"x": wild + [constant] * 40})
-    assert x.select(deviation(pl.col("x"), 20)).to_series()[-20:].to_list() == [None] * 20
+    values, x = pl.DataFrame({"x": wild + [constant] * 40}), pl.col("x")
+    found = values.select(in_deviations(x, x.rolling_mean(20), x.rolling_std(20, ddof=0))).to_series()
+    assert found[-20:].to_list() == [None] * 20
 
 
 def test_the_percentile_is_the_average_rank_less_a_half_over_the_count():

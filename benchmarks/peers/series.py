@@ -1,0 +1,42 @@
+"""What the technical-analysis libraries work on: the arrays of one symbol, or pair, at a time."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from pipeline.config import StreakRule
+from pipeline.transforms.windows import pair_levels
+
+Found = dict[str, np.ndarray]  # by column: values of all series, one after the other
+
+
+class Input(NamedTuple):
+    """Keys of all rows, and of each series its columns as arrays."""
+
+    keys: pl.DataFrame
+    rows: pl.DataFrame
+    arrays: list[dict[str, np.ndarray]]
+
+
+Series = dict[str, Input]  # by family
+
+
+def prepared(prices: pl.DataFrame, pairs: list[tuple[str, str]], rules: list[StreakRule]) -> Series:
+    """Bars of each symbol and joined levels of each pair; the libraries have no join, so it costs them nothing."""
+    joined = pair_levels(prices, pairs).with_columns(ratio=pl.col("level") / pl.col("benchmark_level"))
+    of_symbols = _input(prices, ["symbol"], ["high", "low", "close"])
+    of_pairs = _input(joined, ["symbol", "benchmark"], ["level", "benchmark_level", "ratio"])
+    return {"returns": of_symbols, "trend": of_symbols, "relative_strength": of_pairs}
+
+
+def _input(rows: pl.DataFrame, key: list[str], columns: list[str]) -> Input:
+    parts = rows.partition_by(key, maintain_order=True)
+    arrays = [{name: part[name].to_numpy() for name in columns} for part in parts]
+    return Input(rows.select(*key, "session_date"), rows.select(*key, *columns), arrays)
+
+
+def wanted(names: Sequence[str], columns: Sequence[str] | None) -> bool:
+    """Whether a function gives any of the columns."""
+    return columns is None or bool(set(names) & set(columns))
