@@ -1,6 +1,5 @@
 """Turn an unpublished build into the published one: the DuckDB catalogue, build.json, then one swap."""
 
-import contextlib
 import datetime as dt
 import hashlib
 import importlib.metadata
@@ -18,7 +17,7 @@ import duckdb
 import polars as pl
 
 from pipeline import sql_models
-from pipeline.catalogue import Catalogue, quoted
+from pipeline.catalogue import load_tables, new_catalogue, quoted
 from pipeline.descriptions import MADE_UP, Described, descriptions
 from pipeline.errors import RotationError
 from pipeline.layout import BUILD_FILE, CATALOGUE, REPORT
@@ -148,10 +147,10 @@ def _captures(warehouse: Warehouse) -> dict[str, str]:
 
 
 def _write_catalogue(warehouse: Warehouse, tables: Mapping[str, Described], build: Mapping[str, Any]) -> None:
-    """Finish rotation.duckdb: every table with comments, and the meta schema."""
+    """Write rotation.duckdb: every table with comments, and the meta schema."""
     largest_first = sorted(tables, key=lambda name: -build["tables"][name]["bytes"])
-    with contextlib.closing(warehouse.catalogue or Catalogue(warehouse.next / CATALOGUE)) as catalogue:
-        con = catalogue.finished({name: warehouse.files(name) for name in largest_first})
+    with new_catalogue(warehouse.next / CATALOGUE) as con:
+        load_tables(con, {name: warehouse.files(name) for name in largest_first})
         con.execute("begin")  # hundreds of comments, one commit
         for table in tables.values():
             _comment(con, table, synthetic=bool(build["is_synthetic"]))

@@ -20,7 +20,6 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from pipeline.captures import KEYS, new_rows
-from pipeline.catalogue import Catalogue
 from pipeline.config import Instrument
 from pipeline.engines import Engine, Local
 from pipeline.errors import RotationError
@@ -77,7 +76,6 @@ class Warehouse:
         as_of: str | None = None,
         is_synthetic: bool = False,
         keep_builds: int = KEEP_BUILDS,
-        catalogue: bool = False,
         on_table: Callable[[str], None] | None = None,
     ) -> None:
         """Open the warehouse at `root`.
@@ -90,7 +88,6 @@ class Warehouse:
             as_of: label of a replay.
             is_synthetic: whether every table says that its data are made up.
             keep_builds: how many published builds stay after a publication, the new one among them.
-            catalogue: whether to load each table into the build's DuckDB file as soon as it is written.
             on_table: hears each table's name.
         """
         self.root = root
@@ -102,7 +99,6 @@ class Warehouse:
         self.keep_builds = keep_builds
         self.on_table = on_table or (lambda name: None)
         self.next = root / "builds" / "next" if as_of is None else root / "as_of" / f".{as_of}-next"
-        self.catalogue = Catalogue(self.next / CATALOGUE) if catalogue else None
         self._shared: dict[tuple[str, ...], object] = {}
 
     # captures
@@ -245,12 +241,9 @@ class Warehouse:
         return [tables.target(name, shard, shards) for shard in range(shards)]
 
     def _noted(self, written: Written) -> Written:
-        """Keep a table's figures for build.json, have it loaded, and say its name."""
-        name = written.stats.name
-        self.note("table", name, asdict(written.stats))
-        if self.catalogue is not None:
-            self.catalogue.add(name, self.files(name))
-        self.on_table(name)
+        """Keep a table's figures for build.json, and say its name."""
+        self.note("table", written.stats.name, asdict(written.stats))
+        self.on_table(written.stats.name)
         return written
 
     def carry_over(self, name: str, build: Path) -> None:

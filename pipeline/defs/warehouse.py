@@ -63,7 +63,7 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
             stack.enter_context(locked(settings.root))
             if context.instance is not None and settings.as_of is None:
                 _fail_dead_runs(context.instance, settings.root / "runs")
-            warehouse = Warehouse(
+            yield Warehouse(
                 settings.root,
                 storage=storage_of(settings),
                 engine=Ray() if settings.engine == "ray" else None,
@@ -71,12 +71,8 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
                 as_of=settings.as_of_label,
                 is_synthetic=settings.source == "sample",
                 keep_builds=settings.keep_builds,
-                catalogue=True,
                 on_table=on_table,
             )
-            if warehouse.catalogue is not None:
-                stack.callback(warehouse.catalogue.close)
-            yield warehouse
 
     return _open
 
