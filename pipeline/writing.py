@@ -84,7 +84,12 @@ def write(
         transform_seconds=round(seconds[1], 3),
         write_seconds=round(time.perf_counter() - started, 3),
     )
-    return Written(stats, frame.tail(TAIL_ROWS))
+    return Written(stats, _copied(frame.tail(TAIL_ROWS)))
+
+
+def _copied(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return a copy of a few rows: a slice would keep all of its frame in memory."""
+    return pl.DataFrame(rows.rows(), schema=rows.schema, orient="row")
 
 
 def checked(name: str, frame: pl.DataFrame, contract: type[Table]) -> pl.DataFrame:

@@ -47,7 +47,7 @@ def core_assets(settings: Settings, config: Config) -> list[dg.AssetsDefinition]
             series, config.series, settings.as_of, meetings
         ),
         "core.capture_edits": OfCaptures(
-            partial(_price_edits, settings.as_of),
+            partial(price_edits, as_of=settings.as_of),
             lambda edits, releases: pl.concat([edits, macro_edits(releases)]),
         ),
         "core.series": lambda latest, status, _: reference.series(
@@ -75,10 +75,6 @@ def _until(settings: Settings, price: pl.DataFrame, series: pl.DataFrame) -> dt.
     newest = pl.concat([price["captured_at"], series["captured_at"]]).max()
     until = newest if isinstance(newest, dt.datetime) else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return until if settings.as_of is None else min(until, settings.as_of)
-
-
-def _price_edits(as_of: dt.datetime | None, captures: pl.DataFrame) -> pl.DataFrame:
-    return price_edits(captures if as_of is None else captures.filter(pl.col("captured_at") <= as_of))
 
 
 def _prices_and_rejects(settings: Settings, config: Config, plan: Plan) -> dg.AssetsDefinition:

@@ -15,7 +15,7 @@ from pipeline.defs.charts import Chart
 from pipeline.defs.checks import Check
 from pipeline.defs.event_log import kept_open
 from pipeline.defs.schemas import contract_metadata, identity, key
-from pipeline.engines import Ray
+from pipeline.engines import engine
 from pipeline.settings import Settings
 from pipeline.shards import CrossSection, OfCaptures, OfSymbols, PerSymbol
 from pipeline.tables import CONTRACTS
@@ -63,10 +63,11 @@ def warehouse_resource(settings: Settings, on_table: Callable[[str], None] | Non
             stack.enter_context(locked(settings.root))
             if context.instance is not None and settings.as_of is None:
                 _fail_dead_runs(context.instance, settings.root / "runs")
+            workers = stack.enter_context(contextlib.closing(engine(settings.engine)))
             yield Warehouse(
                 settings.root,
                 storage=storage_of(settings),
-                engine=Ray() if settings.engine == "ray" else None,
+                engine=workers,
                 bars_per_shard=settings.bars_per_shard,
                 as_of=settings.as_of_label,
                 is_synthetic=settings.source == "sample",

@@ -116,14 +116,16 @@ def flagged(flags: pl.Expr, name: str, where: pl.Expr) -> pl.Expr:
     return pl.when(where).then(pl.concat_str(flags, pl.lit(name), separator=" ", ignore_nulls=True)).otherwise(flags)
 
 
-def price_edits(captures: pl.DataFrame) -> pl.DataFrame:
+def price_edits(captures: pl.DataFrame, as_of: dt.datetime | None = None) -> pl.DataFrame:
     """One row per price that a later capture changed beyond vendor noise, in the shape of core.capture_edits.
 
     Copies of one instant may differ; none of them is later. What the live source changes is never `adjusted`.
 
     Args:
         captures: raw.price_captures, as captured (not rebased), so that a change of split basis shows.
+        as_of: UTC instant of a replay: what was captured later counts for nothing.
     """
+    captures = captures if as_of is None else captures.filter(pl.col("captured_at") <= as_of)
     pairs = _successive(captures)
     kinds = _kinds(pairs, captures).select(*COPY, "kind")
     pairs = pairs.filter(pl.col("captured_at") > pl.col("old_captured_at"))

@@ -1,0 +1,20 @@
+"""A cluster of three nodes for the tests of one file, and the engine that is connected to it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.engines import Ray
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Ray]:
+    """Return an engine whose work runs on two nodes of one core each."""
+    from benchmarks.cluster import ENVIRONMENT, cluster
+
+    with cluster(workers=2) as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in (ENVIRONMENT | {"RAY_ADDRESS": address}).items():
+            patch.setenv(name, value)
+        connected = Ray()
+        yield connected
+        connected.close()
