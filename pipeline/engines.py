@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
@@ -130,6 +131,11 @@ class Ray:
 
 def _connect(ray: ModuleType) -> None:
     address = os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local" and " " in ray.__file__:
+        raise RotationError(
+            f"Ray does not start from a folder whose path has a space ({Path(ray.__file__).parent}); "
+            "move the environment, name a cluster in RAY_ADDRESS, or build without --engine ray"
+        )
     try:
         if ":" in address:
             _knock(address)

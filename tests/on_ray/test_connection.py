@@ -51,8 +51,17 @@ def test_an_engine_closes_the_connection_that_it_opened(is_connected: bool, monk
         init=lambda address, **_: calls.append(address),
         shutdown=lambda: calls.append("shutdown"),
         exceptions=SimpleNamespace(RayError=OSError),
+        __file__="/opt/ray/__init__.py",
     )
     monkeypatch.setitem(sys.modules, "ray", ray)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     Ray().close()
     assert calls == ([] if is_connected else ["local", "shutdown"])
+
+
+def test_a_path_with_a_space_is_told_before_ray_fails_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = SimpleNamespace(is_initialized=lambda: False, __file__="/my own/ray/__init__.py")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(RotationError, match=r"path has a space \(/my own/ray\); move the environment"):
+        Ray()

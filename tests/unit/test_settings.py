@@ -119,6 +119,27 @@ def test_too_little_to_keep_is_refused(name: str, text: str, said: str) -> None:
         Settings.from_environment({name: text})
 
 
+def test_the_default_universe_is_one_shard_here_unless_the_environment_says_otherwise() -> None:
+    settings = Settings.from_environment({})
+    assert (settings.engine, settings.storage, settings.bars_per_shard) == ("local", None, 500_000)
+    environment = {"ROTATION_ENGINE": "ray", "ROTATION_STORAGE": "s3://market/a b/", "ROTATION_BARS_PER_SHARD": "7"}
+    settings = Settings.from_environment(environment)
+    assert (settings.engine, settings.storage, settings.bars_per_shard) == ("ray", "s3://market/a b", 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("ROTATION_ENGINE", "spark", "there is no engine 'spark'; choose one of: local, ray"),
+        ("ROTATION_STORAGE", "/mnt/prices", "'/mnt/prices' is no bucket; write s3://bucket or s3://bucket/prefix"),
+        ("ROTATION_BARS_PER_SHARD", "0", "ROTATION_BARS_PER_SHARD: 0 is no number of bars"),
+    ],
+)
+def test_an_engine_a_storage_or_a_shard_that_cannot_be_is_refused(name: str, text: str, said: str) -> None:
+    with pytest.raises(RotationError, match=said):
+        Settings.from_environment({name: text})
+
+
 def test_the_webhook_is_read_and_never_shown() -> None:
     settings = Settings.from_environment({"ROTATION_WEBHOOK_URL": " https://hooks.example/T0/secret "})
     assert settings.webhook_url == "https://hooks.example/T0/secret"
