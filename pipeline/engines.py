@@ -65,7 +65,7 @@ class Ray:
         try:
             import ray
         except ImportError as error:
-            raise RotationError("--engine ray needs Ray: pip install 'rotation[ray]', or build without it") from error
+            raise RotationError("--engine ray needs Ray: pip install '.[ray]' in the checkout, or build without it") from error
         self._ray = ray
         self._is_own = not ray.is_initialized()
         if self._is_own:
@@ -131,9 +131,10 @@ class Ray:
 
 def _connect(ray: ModuleType) -> None:
     address = os.environ.get("RAY_ADDRESS") or "local"
-    if address == "local" and " " in ray.__file__:
+    folder = Path(str(ray.__file__)).parent
+    if address == "local" and " " in str(folder):
         raise RotationError(
-            f"Ray does not start from a folder whose path has a space ({Path(ray.__file__).parent}); "
+            f"Ray does not start from a folder whose path has a space ({folder}); "
             "move the environment, name a cluster in RAY_ADDRESS, or build without --engine ray"
         )
     try:

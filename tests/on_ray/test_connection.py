@@ -26,7 +26,7 @@ def test_the_local_engine_works_in_order_with_what_was_shared() -> None:
 def test_without_ray_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
-        RotationError, match=r"^--engine ray needs Ray: pip install 'rotation\[ray\]', or build"
+        RotationError, match=r"^--engine ray needs Ray: pip install '.\[ray\]' in the checkout, or build"
     ) as told:
         engine("ray")
     assert "\n" not in str(told.value)
