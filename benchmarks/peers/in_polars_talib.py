@@ -61,7 +61,7 @@ def computed(data: series.Series, family: str, columns: Sequence[str] | None = N
     """Columns of a family; `columns`: these alone."""
     given = data[family]
     key = [name for name in given.keys.columns if name != "session_date"]
-    chosen = {name: x for name, x in _expressions()[family].items() if series.wanted([name], columns)}
+    chosen = {name: x for name, x in _expressions()[family].items() if columns is None or name in columns}
     return given.rows.select(**{name: x.over(key) for name, x in chosen.items()})
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import polars as pl
 import talib
 
 from benchmarks.peers import series
@@ -75,15 +74,7 @@ prepared = series.prepared
 
 def computed(data: series.Series, family: str, columns: Sequence[str] | None = None) -> series.Found:
     """Columns of a family, of every series in turn; `columns`: these alone."""
-    chosen = {names: function for names, function in FUNCTIONS[family].items() if series.wanted(names, columns)}
-    found: dict[str, list] = {name: [] for names in chosen for name in names}
-    for one in data[family].arrays:
-        for names, function in chosen.items():
-            for name, values in zip(names, function(one), strict=True):
-                found[name].append(values)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+    return series.computed(data[family], FUNCTIONS[family], columns)
 
 
-def frame(data: series.Series, family: str, found: series.Found) -> pl.DataFrame:
-    """The columns beside their keys."""
-    return data[family].keys.with_columns(**found)
+frame = series.frame

@@ -1,6 +1,6 @@
 """What the technical-analysis libraries work on: the arrays of one symbol, or pair, at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,24 @@ def _input(rows: pl.DataFrame, key: list[str], columns: list[str]) -> Input:
     return Input(rows.select(*key, "session_date"), rows.select(*key, *columns), arrays)
 
 
-def wanted(names: Sequence[str], columns: Sequence[str] | None) -> bool:
-    """Whether a function gives any of the columns."""
-    return columns is None or bool(set(names) & set(columns))
+def computed(
+    given: Input, functions: Mapping[tuple[str, ...], Callable], columns: Sequence[str] | None = None
+) -> Found:
+    """Columns of every series in turn.
+
+    Args:
+        functions: by the columns that each gives, from the arrays of one series.
+        columns: these alone; None: all.
+    """
+    chosen = {names: one for names, one in functions.items() if columns is None or set(names) & set(columns)}
+    found: dict[str, list] = {name: [] for names in chosen for name in names}
+    for arrays in given.arrays:
+        for names, function in chosen.items():
+            for name, values in zip(names, function(arrays), strict=True):
+                found[name].append(values)
+    return {name: np.concatenate([np.asarray(part, float) for part in parts]) for name, parts in found.items()}
+
+
+def frame(data: Series, family: str, found: Found) -> pl.DataFrame:
+    """The columns beside their keys."""
+    return data[family].keys.with_columns(**found)
