@@ -121,7 +121,7 @@ def test_too_little_to_keep_is_refused(name: str, text: str, said: str) -> None:
 
 def test_the_default_universe_is_one_shard_here_unless_the_environment_says_otherwise() -> None:
     settings = Settings.from_environment({})
-    assert (settings.engine, settings.storage, settings.bars_per_shard) == ("local", None, 500_000)
+    assert (settings.engine, settings.storage, settings.bars_per_shard) == ("local", None, 1_000_000)
     environment = {"ROTATION_ENGINE": "ray", "ROTATION_STORAGE": "s3://market/a b/", "ROTATION_BARS_PER_SHARD": "7"}
     settings = Settings.from_environment(environment)
     assert (settings.engine, settings.storage, settings.bars_per_shard) == ("ray", "s3://market/a b", 7)
