@@ -65,7 +65,9 @@ class Ray:
         try:
             import ray
         except ImportError as error:
-            raise RotationError("--engine ray needs Ray: pip install '.[ray]' in the checkout, or build without it") from error
+            raise RotationError(
+                "--engine ray needs Ray: pip install '.[ray]' in the checkout, or build without it"
+            ) from error
         self._ray = ray
         self._is_own = not ray.is_initialized()
         if self._is_own:
