@@ -62,6 +62,13 @@ class Storage:
         file = f"{table}{SUFFIX}" if shards == 1 else posixpath.join(table, f"{shard:05d}{SUFFIX}")
         return self.below(layer, file).address
 
+    def keep_only(self, name: str, files: Sequence[str]) -> None:
+        """Delete all other files of a table: of an earlier writing of it, with another number of shards."""
+        layer, table = name.split(".")
+        for file in {*self.table(name), *self.below(layer, table).files()} - {*files}:
+            filesystem, path = located(file)
+            filesystem.delete_file(path)
+
     def remove(self) -> None:
         """Delete all that lies here, if anything does."""
         from pyarrow.fs import FileType

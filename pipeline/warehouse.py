@@ -190,20 +190,19 @@ class Warehouse:
 
         Args, errors: those of `writing.write`.
         """
-        address = self.tables_of(self.next).target(name)
-        return self._noted(
-            write(address, name, frame, is_synthetic=self.is_synthetic, seconds=seconds, description=description)
-        )
+        [address] = targets = self._targets(name, 1)
+        written = write(address, name, frame, is_synthetic=self.is_synthetic, seconds=seconds, description=description)
+        return self._noted(written, targets)
 
     def write_prices(self, sessions: pl.DataFrame, instruments: Iterable[Instrument]) -> PriceShard:
         """Compute core.prices from the captures, shard by shard, and write it: one file a shard."""
         self._shared.clear()
         symbols = self.symbol_ranges()
         work = PriceWork(tuple(self.capture_files("price_captures")), tuple(instruments), self.is_synthetic)
-        items = zip(symbols, self._targets("core.prices", len(symbols)), strict=True)
-        shards = self.engine.map(work, items, self.engine.share(sessions))
+        targets = self._targets("core.prices", len(symbols))
+        shards = self.engine.map(work, zip(symbols, targets, strict=True), self.engine.share(sessions))
         return PriceShard(
-            self._noted(merged([one.written for one in shards])),
+            self._noted(merged([one.written for one in shards]), targets),
             pl.concat(one.left_out for one in shards),
             pl.concat(one.broken for one in shards),
         )
@@ -216,8 +215,9 @@ class Warehouse:
         """
         files = self.files("core.prices")
         work = TableWork(name, table.compute, self.is_synthetic)
-        items = zip(files, self._targets(name, len(files)), strict=True)
-        return self._noted(merged(self.engine.map(work, items, self._benchmarks(files, tuple(benchmarks)))))
+        targets = self._targets(name, len(files))
+        shared = self._benchmarks(files, tuple(benchmarks))
+        return self._noted(merged(self.engine.map(work, zip(files, targets, strict=True), shared)), targets)
 
     def cross_section(self, table: CrossSection, benchmarks: Sequence[str]) -> pl.DataFrame:
         """Compute a table across symbols from the little that it needs of each shard of core.prices."""
@@ -240,8 +240,9 @@ class Warehouse:
         tables = self.tables_of(self.next)
         return [tables.target(name, shard, shards) for shard in range(shards)]
 
-    def _noted(self, written: Written) -> Written:
-        """Keep a table's figures for build.json, and say its name."""
+    def _noted(self, written: Written, targets: Sequence[str]) -> Written:
+        """Keep a table's figures for build.json, and say its name; what it was before in this build goes."""
+        self.tables_of(self.next).keep_only(written.stats.name, targets)
         self.note("table", written.stats.name, asdict(written.stats))
         self.on_table(written.stats.name)
         return written

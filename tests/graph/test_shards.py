@@ -117,3 +117,17 @@ def test_results_do_not_depend_on_the_number_of_shards(
         if name == "derived.records":  # each shard holds single symbols first, then pairs
             found, expected = found.sort(found.columns), expected.sort(expected.columns)
         assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("parts", [(7, 1), (1, 7), (7, 3)])
+def test_a_table_written_again_in_other_shards_leaves_nothing_of_the_first(
+    tmp_path: Path, parts: tuple[int, int]
+) -> None:
+    captures = market()
+    warehouse = Warehouse(tmp_path)
+    warehouse.append("price_captures", captures, run_at=RUN)
+    for count in parts:
+        warehouse.bars_per_shard = -(-captures.height // count)
+        warehouse.write_prices(reference.sessions(RUN), universe().instruments)
+        assert len(warehouse.files("core.prices")) == count
+        assert warehouse.read("core.prices").height == captures.height - 1  # one bar was captured twice
